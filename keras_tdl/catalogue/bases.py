@@ -1,0 +1,114 @@
+"""The abstract classes of rooms: a complete configuration, and losses whose rows stay apart."""
+
+import inspect
+from typing import Any
+
+import keras
+from keras import ops
+
+
+def _arguments_config(instance: Any, known: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of `__init__` that `known` lacks, read from the attributes of the same names."""
+    names = inspect.signature(type(instance).__init__).parameters
+    return {
+        name: keras.saving.serialize_keras_object(getattr(instance, name))
+        for name in names
+        if name not in known and name not in ("self", "kwargs")
+    }
+
+
+class Layer(keras.layers.Layer):
+    """A layer whose configuration is every argument of `__init__`, each kept as the attribute of its name."""
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        return {**config, **_arguments_config(self, config)}
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+
+class Loss(keras.losses.Loss):
+    """A loss with a complete configuration, in which a sample of weight 0 counts as if it were not there.
+
+    A subclass keeps each argument of `__init__` as the attribute of its name and overrides `call`. Keras's own
+    reduction, masks and sample weights apply; in addition
+    - `(n,)` targets and predictions are `n` samples, in the same way as `(n, 1)`;
+    - what stands in a row of weight 0, or in a masked one, is never computed with: a NaN there stays there;
+    - a loss with an `ignore_class` averages over the rows that are left.
+    """
+
+    #: `(y_true, y_pred)` with a finite loss, to stand in for rows without weight.
+    stand_in: tuple[float, float] = (1.0, 0.5)
+    #: The axis of `y_pred` along which a sample's loss is taken.
+    axis: int = -1
+    #: The target value of rows that do not count, if there is one.
+    ignore_class: int | None = None
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        # The very y_pred given must reach Keras, since Keras finds its mask by the object.
+        y_true = ops.convert_to_tensor(y_true, dtype=self.dtype)
+        rank = max(len(y_pred.shape) - 1, 1)
+        if sample_weight is not None:
+            sample_weight = _with_rank(ops.convert_to_tensor(sample_weight, dtype=self.dtype), rank)
+        valid = None
+        if self.ignore_class is not None:
+            valid = ops.cast(_with_rank(y_true, rank) != self.ignore_class, self.dtype)
+            sample_weight = valid if sample_weight is None else sample_weight * valid
+        loss = _Weighted(self, _WEIGHT(y_true, y_pred, sample_weight))(y_true, y_pred, sample_weight)
+        if valid is None or self.reduction not in ("sum_over_batch_size", "mean"):
+            return loss
+        counted = ops.sum(_WEIGHT(y_true, y_pred, valid))
+        present = ops.sum(_WEIGHT(y_true, y_pred, ops.ones_like(valid)))
+        return ops.divide_no_nan(loss * present, counted)
+
+    def get_config(self) -> dict[str, Any]:
+        config = {**super().get_config(), "dtype": self.dtype}
+        return {**config, **_arguments_config(self, config)}
+
+
+class _Weight(keras.losses.Loss):
+    """A loss of 1 for everything: unreduced, it is the weight that Keras gives each sample, masks included."""
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return ops.ones((), dtype=self.dtype)
+
+
+_WEIGHT = _Weight(reduction="none", dtype="float32")
+
+
+class _Weighted(keras.losses.Loss):
+    """`loss` with harmless stand-ins in the rows whose weight is 0, as 0 times NaN would still be NaN."""
+
+    def __init__(self, loss: Loss, weight: Any) -> None:
+        super().__init__(name=loss.name, reduction=loss.reduction, dtype=loss.dtype)
+        self.loss = loss
+        self.weight = weight
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        if len(self.weight.shape):  # a scalar where there is neither a weight nor a mask
+            y_true, y_pred = (
+                ops.where(self._keep(tensor, y_pred), tensor, ops.cast(value, tensor.dtype))
+                for tensor, value in zip((y_true, y_pred), self.loss.stand_in, strict=True)
+            )
+        if len(y_pred.shape) == 1 and len(y_true.shape) == 1:
+            y_true, y_pred = y_true[:, None], y_pred[:, None]
+        return self.loss.call(y_true, y_pred)
+
+    def _keep(self, tensor: Any, y_pred: Any) -> Any:
+        keep = self.weight != 0
+        if len(tensor.shape) == len(keep.shape):
+            return keep
+        return ops.expand_dims(keep, self.loss.axis if len(tensor.shape) == len(y_pred.shape) else -1)
+
+
+def _with_rank(tensor: Any, rank: int) -> Any:
+    """`(n,)`, `(n, 1)`, … brought to one weight or label for each sample of a loss of that rank."""
+    if len(tensor.shape) == rank + 1 and tensor.shape[-1] == 1:
+        return ops.squeeze(tensor, -1)
+    if len(tensor.shape) > rank:
+        raise ValueError(
+            f"Expected one weight (or class index) a sample: a tensor of rank at most {rank}, or with a last axis of "
+            f"size 1. Received shape {tuple(tensor.shape)}. Average or sum over the extra axes first."
+        )
+    return ops.reshape(tensor, (*ops.shape(tensor), *[1] * (rank - len(tensor.shape))))

@@ -1,0 +1,32 @@
+"""Targets and predictions that belong together, element by element."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+def aligned(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Both as float tensors of one shape and dtype; never broadcasts.
+
+    A trailing axis of size 1 that one of the two lacks is added, as `fit` and `Dense(1)` make it.
+
+    Raises:
+        ValueError: If the shapes differ in any other way.
+    """
+    y_pred = ops.convert_to_tensor(y_pred)
+    if "float" not in keras.backend.standardize_dtype(y_pred.dtype):
+        y_pred = ops.cast(y_pred, keras.config.floatx())
+    y_true = ops.cast(ops.convert_to_tensor(y_true), y_pred.dtype)
+    if len(y_true.shape) == len(y_pred.shape) - 1 and y_pred.shape[-1] == 1:
+        y_true = ops.expand_dims(y_true, -1)
+    elif len(y_pred.shape) == len(y_true.shape) - 1 and y_true.shape[-1] == 1:
+        y_pred = ops.expand_dims(y_pred, -1)
+    pairs = zip(y_true.shape, y_pred.shape, strict=False)
+    if len(y_true.shape) != len(y_pred.shape) or any(None not in pair and pair[0] != pair[1] for pair in pairs):
+        raise ValueError(
+            "Expected y_true and y_pred of the same shape, since broadcasting would compare each target with each "
+            f"prediction. Received: y_true.shape={tuple(y_true.shape)}, y_pred.shape={tuple(y_pred.shape)}. "
+            "Reshape one of the two."
+        )
+    return y_true, y_pred

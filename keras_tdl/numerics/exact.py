@@ -1,0 +1,45 @@
+"""Differences and products together with the rounding error they made.
+
+exp turns an absolute error of its argument into a relative error of its result: where the argument is a
+rounded 80, that is 64 ULP. The error of one subtraction or product is itself a float, so it can be carried.
+"""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+# Knuth (1969), The Art of Computer Programming 2, section 4.2.2, theorem B; Dekker (1971), doi:10.1007/BF01397083.
+
+
+def subtract_exactly(a: Any, b: Any) -> tuple[Any, Any]:
+    """`a - b` as a pair whose exact sum it is: the rounded difference and its rounding error."""
+    difference = a - b
+    a_seen = difference + b
+    b_seen = a_seen - difference
+    return difference, (a - a_seen) - (b - b_seen)
+
+
+def exp_product(x: Any, factor: Any) -> Any:
+    """exp(x * factor), as accurate as if the product had not been rounded first."""
+    product = x * factor
+    result = ops.exp(product)
+    if isinstance(factor, (int, float)) and math.frexp(factor)[0] in (0.5, -0.5, 0.0):
+        return result  # multiplying by a power of two is exact
+    # exp(p + e) = exp(p) (1 + e). Where splitting would overflow, exp has long been 0 or inf.
+    correction = result * _product_error(x, ops.convert_to_tensor(factor, x.dtype), product)
+    return ops.where(ops.abs(product) < 1e4, result + correction, result)
+
+
+def _product_error(a: Any, b: Any, product: Any) -> Any:
+    a_high, a_low = _split(a)
+    b_high, b_low = _split(b)
+    return ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+
+
+def _split(x: Any) -> tuple[Any, Any]:
+    """`x` as two halves of its digits, whose products are exact."""
+    scaled = x * (134217729.0 if "64" in keras.backend.standardize_dtype(x.dtype) else 4097.0)
+    high = scaled - (scaled - x)
+    return high, x - high

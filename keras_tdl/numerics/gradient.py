@@ -1,0 +1,78 @@
+"""Functions whose gradient is written down rather than left to autodiff.
+
+Autodiff of a stable value is often unstable: it differentiates expm1 as ``value + 1`` (0 in the left tail),
+sigmoid as ``s * (1 - s)`` (0 in the right tail), and differs between backends at kinks.
+"""
+
+import importlib
+import numbers
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+_backend = importlib.import_module(f"keras_tdl.numerics.{keras.config.backend()}")
+_HALF = ("float16", "bfloat16")
+_by_name: dict[str, "with_gradient"] = {}
+
+
+class with_gradient:  # noqa: N801 - reads as a verb where it is used
+    """Joins a function with its partial derivatives, on every backend, eager, compiled and symbolic.
+
+    Half-precision tensors are computed in float32 and rounded once; integers become `keras.config.floatx()`.
+    An argument that is a plain number is a constant; a tensor may broadcast and receives its gradient.
+
+    Args:
+        value: Function of tensors and numbers, built from `keras.ops`.
+        derivatives: One function for each argument of `value`, with the same arguments: the partial
+            derivative, in the broadcast shape of the arguments. `None` for an argument without a gradient.
+        axis: `None` for a function of single elements. For a function that reduces `axis` to one number
+            (a loss), that axis.
+    """
+
+    def __init__(
+        self, value: Callable[..., Any], derivatives: Sequence[Callable[..., Any] | None], axis: int | None = None
+    ) -> None:
+        self.value = value
+        self.derivatives = tuple(derivatives)
+        self.axis = axis
+        self.name = f"{value.__module__}.{value.__qualname__}"
+        _by_name[self.name] = self
+
+    def __call__(self, *arguments: Any) -> Any:
+        constants = tuple(a if isinstance(a, numbers.Real) else None for a in arguments)
+        tensors = [ops.convert_to_tensor(a) for a in arguments if not isinstance(a, numbers.Real)]
+        if any(isinstance(tensor, keras.KerasTensor) for tensor in tensors):
+            return DifferentiableOperation(self.name, constants)(*tensors)
+        return self._apply(constants, tensors)
+
+    def _apply(self, constants: tuple[Any, ...], tensors: Sequence[Any]) -> Any:
+        floats = [d for d in (keras.backend.standardize_dtype(t.dtype) for t in tensors) if "float" in d]
+        dtype = keras.backend.result_type(*floats, float)
+        compute_dtype = "float32" if dtype in _HALF else dtype
+        inputs = [ops.cast(tensor, compute_dtype) for tensor in tensors]
+        result = _backend.apply(self.value, self.derivatives, self.axis, constants, *inputs)
+        return ops.cast(result, dtype)
+
+
+@keras.saving.register_keras_serializable("keras_tdl")
+class DifferentiableOperation(keras.Operation):
+    """A `with_gradient` function as a node of a functional model."""
+
+    def __init__(self, function: str, constants: Sequence[Any], name: str | None = None) -> None:
+        super().__init__(name=name)
+        if function not in _by_name:
+            raise ValueError(
+                f"The model uses the function {function!r}, which no imported package defines. "
+                "Import the package that does before loading the model."
+            )
+        self.function = function
+        self.constants = tuple(constants)
+
+    def call(self, *tensors: Any) -> Any:
+        return _by_name[self.function]._apply(self.constants, tensors)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "function": self.function, "constants": list(self.constants)}
+

@@ -1,0 +1,43 @@
+"""`with_gradient` on TensorFlow."""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from keras_tdl.numerics.constants import join
+
+
+def apply(
+    value: Callable[..., Any],
+    derivatives: tuple[Callable[..., Any] | None, ...],
+    axis: int | None,
+    constants: tuple[Any, ...],
+    *tensors: Any,
+) -> Any:
+    """`value` of the joined arguments, differentiated by `derivatives`."""
+    moving = [d for d, constant in zip(derivatives, constants, strict=True) if constant is None]
+
+    @tf.custom_gradient
+    def call(*tensors: Any) -> tuple[Any, Callable[..., Any]]:
+        arguments = join(constants, tensors)
+
+        def gradient(upstream: Any) -> list[Any]:
+            upstream = upstream if axis is None else tf.expand_dims(upstream, axis)
+            return [
+                None if derivative is None else _sum_to(upstream * derivative(*arguments), tensor)
+                for derivative, tensor in zip(moving, tensors, strict=True)
+            ]
+
+        return value(*arguments), gradient
+
+    return call(*tensors)
+
+
+def _sum_to(gradient: Any, tensor: Any) -> Any:
+    """Sums over the axes along which `tensor` was broadcast."""
+    if gradient.shape.is_fully_defined() and gradient.shape == tensor.shape:
+        return gradient
+    shape = tf.shape(tensor)
+    axes = tf.raw_ops.BroadcastGradientArgs(s0=shape, s1=tf.shape(gradient)).r0
+    return tf.reshape(tf.reduce_sum(gradient, axes), shape)
