@@ -1,0 +1,5 @@
+"""Activation functions."""
+
+from keras_tdl.activations.swish import swish
+
+__all__ = ["swish"]

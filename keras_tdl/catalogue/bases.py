@@ -1,6 +1,7 @@
 """The abstract classes of rooms: a complete configuration, and losses whose rows stay apart."""
 
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -18,14 +19,91 @@ def _arguments_config(instance: Any, known: dict[str, Any]) -> dict[str, Any]:
 
 
 class Layer(keras.layers.Layer):
-    """A layer whose configuration is every argument of `__init__`, each kept as the attribute of its name."""
+    """A layer whose configuration is every argument of `__init__`, each kept as the attribute of its name.
+
+    Where `__init__` names `trainable`, it says whether there is anything to learn, and is kept as `learned`: a
+    layer that was frozen later is saved with its weights, and is frozen again when loaded.
+    """
+
+    learned: bool = False
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
+        if "trainable" in inspect.signature(type(self).__init__).parameters:
+            config["trainable"] = self.learned
+            if self.learned and not self.trainable:
+                config["frozen"] = True
         return {**config, **_arguments_config(self, config)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Layer":
+        config = dict(config)
+        frozen = config.pop("frozen", False)
+        layer = super().from_config(config)
+        if frozen:
+            layer.trainable = False
+        return layer
+
+
+class Activation(Layer):
+    """A layer that acts on single elements, with parameters that may be learned for each channel."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
+
+    def add_parameter(
+        self, name: str, initial: float, input_shape: Any, shared_axes: Sequence[int] | None, **kwargs: Any
+    ) -> Any:
+        """A weight for each channel; with `shared_axes`, for each element, shared along those axes.
+
+        Args:
+            name: Name of the weight.
+            initial: Its initial value, where `kwargs` has no initializer.
+            input_shape: Shape of the layer's input, batch included.
+            shared_axes: Axes of the input along which one weight serves all; `None` for one a channel (last axis).
+            **kwargs: More arguments of `add_weight`.
+
+        Raises:
+            ValueError: If an axis is out of range, or an axis with a weight of its own has no fixed size.
+        """
+        rank = len(input_shape)
+        if shared_axes is None:
+            shared = tuple(range(1, rank - 1))
+        else:
+            shared = tuple(axis + rank if axis < 0 else axis for axis in shared_axes)
+        if any(not 1 <= axis < rank for axis in shared):
+            raise ValueError(
+                f"Expected shared_axes between 1 and {rank - 1} for an input of rank {rank} (axis 0 is the batch, and "
+                f"always shared). Received: shared_axes={shared_axes}."
+            )
+        shape = tuple(1 if axis in shared else input_shape[axis] for axis in range(1, rank))
+        if None in shape:
+            raise ValueError(
+                f"Expected a fixed size on each axis that has its own {name}. Received: input_shape={input_shape}, "
+                f"shared_axes={shared_axes}. Share the axes of unknown size."
+            )
+        if shared_axes is None:
+            shape = shape[-1:]
+        kwargs.setdefault("initializer", keras.initializers.Constant(initial))
+        return self.add_weight(name=name, shape=shape, **kwargs)
+
+
+def check_axes(name: str, axes: Any) -> tuple[int, ...] | None:
+    """`axes` as a tuple of integers, or `None`.
+
+    Raises:
+        TypeError: If it is neither an integer nor a sequence of integers.
+    """
+    if axes is None:
+        return None
+    axes = [axes] if isinstance(axes, int) else axes
+    if not isinstance(axes, Sequence) or not all(isinstance(axis, int) for axis in axes):
+        raise TypeError(f"Expected {name} to be None, an integer or a sequence of integers. Received: {name}={axes!r}.")
+    return tuple(axes)
 
 
 class Loss(keras.losses.Loss):
