@@ -132,8 +132,8 @@ CARD = register(
         use_for="Hidden layers of deep networks where ReLU units die or a smooth gradient helps.",
         avoid_for="Output layers; places where the cost of an exponential matters more than accuracy.",
         pairs_with="Hidden layers; any loss.",
-        formula=r"x\,\sigma(eta x)=rac{x}{1+e^{-eta x}}",
-        gradient_formula=r"\sigma(eta x)\left(1+eta x\,\sigma(-eta x)ight)",
+        formula=r"x\,\sigma(\beta x)=\frac{x}{1+e^{-\beta x}}",
+        gradient_formula=r"\sigma(\beta x)\left(1+\beta x\,\sigma(-\beta x)\right)",
         parameters=(
             Parameter(name="beta", default=1.0, valid="a finite number", slider=(-2.0, 10.0), trainable=True),
         ),
