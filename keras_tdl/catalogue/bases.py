@@ -186,7 +186,8 @@ def _with_rank(tensor: Any, rank: int) -> Any:
         return ops.squeeze(tensor, -1)
     if len(tensor.shape) > rank:
         raise ValueError(
-            f"Expected one weight (or class index) a sample: a tensor of rank at most {rank}, or with a last axis of "
-            f"size 1. Received shape {tuple(tensor.shape)}. Average or sum over the extra axes first."
+            f"Expected one weight or class index for each sample: a tensor of rank at most {rank}, or with a last axis "
+            f"of size 1. Received shape {tuple(tensor.shape)}. Join extra axes first; for one-hot labels use the "
+            "categorical loss."
         )
     return ops.reshape(tensor, (*ops.shape(tensor), *[1] * (rank - len(tensor.shape))))

@@ -6,6 +6,13 @@ import keras
 from keras import ops
 
 
+def float_tensor(x: Any) -> Any:
+    """`x` as a tensor; integers become `keras.config.floatx()`."""
+    x = ops.convert_to_tensor(x)
+    is_float = "float" in keras.backend.standardize_dtype(x.dtype)
+    return x if is_float else ops.cast(x, keras.config.floatx())
+
+
 def aligned(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     """Both as float tensors of one shape and dtype; never broadcasts.
 
@@ -14,9 +21,7 @@ def aligned(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     Raises:
         ValueError: If the shapes differ in any other way.
     """
-    y_pred = ops.convert_to_tensor(y_pred)
-    if "float" not in keras.backend.standardize_dtype(y_pred.dtype):
-        y_pred = ops.cast(y_pred, keras.config.floatx())
+    y_pred = float_tensor(y_pred)
     y_true = ops.cast(ops.convert_to_tensor(y_true), y_pred.dtype)
     if len(y_true.shape) == len(y_pred.shape) - 1 and y_pred.shape[-1] == 1:
         y_true = ops.expand_dims(y_true, -1)

@@ -27,9 +27,10 @@ def exp_product(x: Any, factor: Any) -> Any:
     result = ops.exp(product)
     if isinstance(factor, (int, float)) and math.frexp(factor)[0] in (0.5, -0.5, 0.0):
         return result  # multiplying by a power of two is exact
-    # exp(p + e) = exp(p) (1 + e). Where splitting would overflow, exp has long been 0 or inf.
-    correction = result * _product_error(x, ops.convert_to_tensor(factor, x.dtype), product)
-    return ops.where(ops.abs(product) < 1e4, result + correction, result)
+    # exp(p + e) = exp(p) (1 + e); not exp(p) + exp(p) e, whose last term is flushed to 0 long before exp(p) is.
+    # Where splitting would overflow, exp has long been 0 or inf.
+    error = _product_error(x, ops.convert_to_tensor(factor, x.dtype), product)
+    return result * (1.0 + ops.where(ops.abs(product) < 1e4, error, 0.0))
 
 
 def _product_error(a: Any, b: Any, product: Any) -> Any:

@@ -76,3 +76,8 @@ class DifferentiableOperation(keras.Operation):
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "function": self.function, "constants": list(self.constants)}
 
+
+
+def visible(tensor: Any) -> Any:
+    """The tensor as a NumPy array where its values exist already; `None` while tracing and for symbolic tensors."""
+    return None if isinstance(tensor, keras.KerasTensor) else _backend.visible(tensor)

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from keras_tdl.numerics.constants import join
 
@@ -43,3 +44,8 @@ def _jvp(
 
 
 apply.defjvp(_jvp, symbolic_zeros=True)
+
+
+def visible(tensor: Any) -> np.ndarray | None:
+    """The values, unless JAX is tracing."""
+    return None if isinstance(tensor, jax.core.Tracer) else np.asarray(tensor)

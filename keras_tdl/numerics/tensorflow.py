@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from keras_tdl.numerics.constants import join
@@ -41,3 +42,8 @@ def _sum_to(gradient: Any, tensor: Any) -> Any:
     shape = tf.shape(tensor)
     axes = tf.raw_ops.BroadcastGradientArgs(s0=shape, s1=tf.shape(gradient)).r0
     return tf.reshape(tf.reduce_sum(gradient, axes), shape)
+
+
+def visible(tensor: Any) -> np.ndarray | None:
+    """The values, unless TensorFlow is building a graph."""
+    return tensor.numpy() if tf.executing_eagerly() and hasattr(tensor, "numpy") else None

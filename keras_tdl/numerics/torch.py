@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
+from keras import ops
 
 from keras_tdl.numerics.constants import join
 
@@ -48,3 +50,10 @@ def apply(
 ) -> Any:
     """`value` of the joined arguments, differentiated by `derivatives`."""
     return _WithGradient.apply(value, derivatives, axis, constants, *tensors)
+
+
+def visible(tensor: Any) -> np.ndarray | None:
+    """The values, unless PyTorch is compiling or on the meta device."""
+    if torch.compiler.is_compiling() or tensor.is_meta:
+        return None
+    return ops.convert_to_numpy(tensor)

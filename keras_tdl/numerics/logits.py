@@ -1,0 +1,83 @@
+"""Log-probabilities of logits, exact where they are near 0 and where they are far from it.
+
+The usual log_softmax subtracts log(sum(exp(z - max))) and so rounds a confident class's log-probability to 0.
+Here every quantity is a sum of terms of one sign:
+
+    -log p_k = distance_k + log1p(rest),   distance_k = max(z) - z_k,   rest = sum over k != argmax of exp(-distance_k)
+
+All functions act along the last axis.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_tdl.numerics.exact import subtract_exactly
+from keras_tdl.numerics.gradient import with_gradient
+
+
+def compare_to_largest(logits: Any) -> tuple[Any, Any, Any, Any]:
+    """How far each logit is below the largest.
+
+    Returns:
+        `distance` to the largest logit, `odds` exp(-distance) but 0 at the (first) largest, their sum `rest`
+        with the axis kept, and `is_largest`, True at the (first) largest.
+    """
+    largest = ops.max(logits, axis=-1, keepdims=True)
+    distance, error = subtract_exactly(largest, logits)
+    # a rounded distance of 80 would make exp wrong by 64 ULP; beyond 1e4 exp is 0 and the error may be NaN
+    correction = ops.where(distance < 1e4, error, 0.0)
+    is_largest = ops.arange(logits.shape[-1]) == ops.expand_dims(ops.argmax(logits, axis=-1), -1)
+    odds = ops.where(is_largest, 0.0, ops.exp(-distance) * (1.0 - correction))
+    return distance, odds, ops.sum(odds, axis=-1, keepdims=True), is_largest
+
+
+def negative_log_softmax(logits: Any) -> Any:
+    """`-log softmax(logits)`, without a gradient of its own."""
+    distance, _, rest, _ = compare_to_largest(logits)
+    return distance + ops.log1p(rest)
+
+
+def cross_entropy_slope(weights: Any, logits: Any) -> Any:
+    """Gradient of `sum(weights * -log softmax(logits))` in the logits: `softmax(logits) * sum(weights) - weights`."""
+    _, odds, rest, is_largest = compare_to_largest(logits)
+    others = ops.sum(ops.where(is_largest, 0.0, weights), axis=-1, keepdims=True)
+    total = ops.sum(weights, axis=-1, keepdims=True)
+    # at the largest logit p total - weight = (others - weight rest) / (1 + rest), which does not cancel as p goes to 1
+    return ops.where(is_largest, others - weights * rest, odds * total - weights * (1.0 + rest)) / (1.0 + rest)
+
+
+def _soft_value(weights: Any, logits: Any) -> Any:
+    # a class without weight counts zero, even where its log-probability is -inf
+    return ops.sum(ops.where(weights == 0, 0.0, weights * negative_log_softmax(logits)), axis=-1)
+
+
+def _soft_slope_weights(weights: Any, logits: Any) -> Any:
+    return negative_log_softmax(logits)
+
+
+#: `sum(weights * -log softmax(logits))` of `(weights, logits)`.
+soft_cross_entropy = with_gradient(_soft_value, (_soft_slope_weights, cross_entropy_slope), axis=-1)
+
+
+def _sparse_value(labels: Any, logits: Any, smoothing: float) -> Any:
+    distance, _, rest, _ = compare_to_largest(logits)
+    own = ops.take_along_axis(distance, ops.cast(labels, "int32"), axis=-1)
+    if smoothing:
+        own = (1.0 - smoothing) * own + smoothing * ops.mean(distance, axis=-1, keepdims=True)
+    return ops.squeeze(own + ops.log1p(rest), -1)
+
+
+def _sparse_slope(labels: Any, logits: Any, smoothing: float) -> Any:
+    _, odds, rest, is_largest = compare_to_largest(logits)
+    is_own = ops.arange(logits.shape[-1], dtype=keras.backend.standardize_dtype(labels.dtype)) == labels
+    uniform = smoothing / logits.shape[-1]
+    # softmax - target, over the common denominator 1 + rest; see cross_entropy_slope for the largest logit
+    weight = ops.where(is_own, 1.0 - smoothing + uniform, uniform)
+    others = ops.where(is_own, smoothing - uniform, 1.0 - uniform)
+    return ops.where(is_largest, others - weight * rest, odds - weight * (1.0 + rest)) / (1.0 + rest)
+
+
+#: Cross-entropy of `(labels, logits, smoothing)`; labels are class indices with a last axis of size 1.
+sparse_cross_entropy = with_gradient(_sparse_value, (None, _sparse_slope, None), axis=-1)

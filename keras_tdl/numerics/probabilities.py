@@ -1,0 +1,28 @@
+"""Logarithms of probabilities, with nothing clipped but 0 itself."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_tdl.numerics.gradient import with_gradient
+
+
+def _positive(p: Any) -> Any:
+    # a probability of 0 counts as the smallest normal number: the loss is 87.3 and the gradient -8.5e37 in
+    # float32, not inf, whose product with a saturated softmax's gradient of 0 would be NaN
+    tiny = float(np.finfo(keras.backend.standardize_dtype(p.dtype)).tiny)
+    return ops.maximum(p, tiny)
+
+
+def _value(p: Any) -> Any:
+    return -ops.log(_positive(p))
+
+
+def _slope(p: Any) -> Any:
+    return -1.0 / _positive(p)
+
+
+#: `-log p`, with the plain formula's value and gradient for every p > 0.
+negative_log = with_gradient(_value, (_slope,))
