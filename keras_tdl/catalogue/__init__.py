@@ -2,7 +2,11 @@
 
 from keras_tdl.catalogue.bases import Activation, Layer, Loss, check_axes
 from keras_tdl.catalogue.card import ActivationCard, Budget, Card, LossCard, Parameter, Source
-from keras_tdl.catalogue.registry import Entry, catalogue, find, get, register
+from keras_tdl.catalogue.discovery import Plugin
+from keras_tdl.catalogue.lookup import find, get
+from keras_tdl.catalogue.plugins import load_plugins
+from keras_tdl.catalogue.registry import Entry, catalogue, register
+from keras_tdl.catalogue.saving import load_model
 
 __all__ = [
     "Activation",
@@ -14,10 +18,13 @@ __all__ = [
     "Loss",
     "LossCard",
     "Parameter",
+    "Plugin",
     "Source",
     "catalogue",
     "check_axes",
     "find",
     "get",
+    "load_model",
+    "load_plugins",
     "register",
 ]
