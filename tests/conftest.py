@@ -101,8 +101,8 @@ class Backends:
 
 def outcome_of(report: pytest.TestReport) -> str | None:
     """What a report adds to the counts: one outcome a test, and an error for a set-up or tear-down that fails."""
-    if report.failed:
-        return "failed" if report.when == "call" else "error"
+    if report.failed:  # "???": xdist's report of a test that took its process down
+        return "failed" if report.when in ("call", "???") else "error"
     if report.skipped:
         return "xfailed" if hasattr(report, "wasxfail") else "skipped"
     return "passed" if report.when == "call" else None

@@ -1,0 +1,86 @@
+"""The guard in conftest.py: a backend that ran no test fails the run, and the others are still reported."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+# none of these needs Keras: what is tested is who runs, not what
+SILENT_TORCH = """
+import os
+import pytest
+
+BACKEND = os.environ["KERAS_BACKEND"]
+pytestmark = pytest.mark.skipif(BACKEND == "torch", reason="to see whether it is noticed")
+
+def test_one():
+    assert BACKEND != "jax"
+
+def test_two():
+    pass
+"""
+CRASH = """
+import os
+
+def test_one():
+    if os.environ["KERAS_BACKEND"] == "torch":
+        os._exit(3)
+"""
+MISSING = """
+import os
+
+if os.environ["KERAS_BACKEND"] == "torch":
+    import a_framework_that_is_not_installed
+
+def test_one():
+    pass
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs a suite of one file with this project's conftest.py and pytest configuration."""
+
+    def run(test: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "tests").mkdir()
+        shutil.copy(HERE / "conftest.py", tmp_path / "tests")
+        shutil.copy(HERE.parent / "pyproject.toml", tmp_path)
+        (tmp_path / "tests" / "test_it.py").write_text(test, encoding="utf-8")
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "KERAS_"))}
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+
+    return run
+
+
+def test_a_backend_that_only_skips_fails_the_run(run):
+    result = run(SILENT_TORCH)
+    assert result.returncode == 1
+    assert "No test ran on torch: 0 passed, 0 failed, 2 skipped." in result.stdout
+    assert "tensorflow  2 passed, 0 failed, 0 skipped" in result.stdout
+    assert "jax         1 passed, 1 failed, 0 skipped\n    tests/test_it.py::test_one" in result.stdout
+    assert "1 failed, 3 passed, 2 skipped, 1 error" in result.stdout.splitlines()[-1]
+
+
+def test_a_backend_left_out_by_choice_is_not_missed(run):
+    result = run(SILENT_TORCH, "--backend", "tensorflow")
+    assert result.returncode == 0, result.stdout
+    assert result.stdout.split("= backends =")[1].splitlines()[1:-1] == ["tensorflow  2 passed, 0 failed, 0 skipped"]
+
+
+@pytest.mark.parametrize("test", [CRASH, MISSING])
+def test_a_backend_that_does_not_start_fails_the_run(run, test):
+    result = run(test)
+    assert result.returncode == 1
+    assert "No test ran on torch" in result.stdout or "torch       0 passed, 1 failed" in result.stdout
+    assert "jax         1 passed, 0 failed" in result.stdout
+
+
+def test_an_unknown_backend_is_an_error(run):
+    result = run(SILENT_TORCH, "--backend", "theano")
+    assert result.returncode == 4
+    assert "Expected --backend to be one of tensorflow, jax, torch. Received: theano." in result.stderr
