@@ -72,7 +72,7 @@ def test_a_backend_left_out_by_choice_is_not_missed(run):
     assert result.stdout.split("= backends =")[1].splitlines()[1:-1] == ["tensorflow  2 passed, 0 failed, 0 skipped"]
 
 
-@pytest.mark.parametrize("test", [CRASH, MISSING])
+@pytest.mark.parametrize("test", [CRASH, MISSING], ids=["crash", "missing"])
 def test_a_backend_that_does_not_start_fails_the_run(run, test):
     result = run(test)
     assert result.returncode == 1
