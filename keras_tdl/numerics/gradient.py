@@ -21,7 +21,7 @@ class with_gradient:  # noqa: N801 - reads as a verb where it is used
     """Joins a function with its partial derivatives, on every backend, eager, compiled and symbolic.
 
     Half-precision tensors are computed in float32 and rounded once; integers become `keras.config.floatx()`.
-    An argument that is a plain number is a constant; a tensor may broadcast and receives its gradient.
+    An argument that is a plain number, a string or a function is a constant; a tensor may broadcast and receives its gradient.
 
     Args:
         value: Function of tensors and numbers, built from `keras.ops`.
@@ -29,20 +29,29 @@ class with_gradient:  # noqa: N801 - reads as a verb where it is used
             derivative, in the broadcast shape of the arguments. `None` for an argument without a gradient.
         axis: `None` for a function of single elements. For a function that reduces `axis` to one number
             (a loss), that axis.
+        symmetric: Whether the function maps rows to rows with a symmetric Jacobian (softmax). Then a derivative
+            takes a vector as one more, last argument and returns the Jacobian's product with it.
     """
 
     def __init__(
-        self, value: Callable[..., Any], derivatives: Sequence[Callable[..., Any] | None], axis: int | None = None
+        self,
+        value: Callable[..., Any],
+        derivatives: Sequence[Callable[..., Any] | None],
+        axis: int | None = None,
+        symmetric: bool = False,
     ) -> None:
         self.value = value
         self.derivatives = tuple(derivatives)
         self.axis = axis
+        self.symmetric = symmetric
         self.name = f"{value.__module__}.{value.__qualname__}"
         _by_name[self.name] = self
 
     def __call__(self, *arguments: Any) -> Any:
-        constants = tuple(a if isinstance(a, numbers.Real) else None for a in arguments)
-        tensors = [ops.convert_to_tensor(a) for a in arguments if not isinstance(a, numbers.Real)]
+        constants = tuple(a if isinstance(a, numbers.Real | str) or callable(a) else None for a in arguments)
+        tensors = [
+            ops.convert_to_tensor(a) for a, constant in zip(arguments, constants, strict=True) if constant is None
+        ]
         if any(isinstance(tensor, keras.KerasTensor) for tensor in tensors):
             return DifferentiableOperation(self.name, constants)(*tensors)
         return self._apply(constants, tensors)
@@ -52,7 +61,7 @@ class with_gradient:  # noqa: N801 - reads as a verb where it is used
         dtype = keras.backend.result_type(*floats, float)
         compute_dtype = "float32" if dtype in _HALF else dtype
         inputs = [ops.cast(tensor, compute_dtype) for tensor in tensors]
-        result = _backend.apply(self.value, self.derivatives, self.axis, constants, *inputs)
+        result = _backend.apply(self, constants, *inputs)
         return ops.cast(result, dtype)
 
 
@@ -68,13 +77,17 @@ class DifferentiableOperation(keras.Operation):
                 "Import the package that does before loading the model."
             )
         self.function = function
-        self.constants = tuple(constants)
+        self.constants = tuple(keras.saving.deserialize_keras_object(list(constants)))
 
     def call(self, *tensors: Any) -> Any:
         return _by_name[self.function]._apply(self.constants, tensors)
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "function": self.function, "constants": list(self.constants)}
+        return {
+            "name": self.name,
+            "function": self.function,
+            "constants": keras.saving.serialize_keras_object(list(self.constants)),
+        }
 
 
 

@@ -1,7 +1,6 @@
 """`with_gradient` on JAX: a custom JVP, so that forward mode, reverse mode and any mixture of them work."""
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -11,35 +10,27 @@ import numpy as np
 from keras_tdl.numerics.constants import join
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2, 3))
-def apply(
-    value: Callable[..., Any],
-    derivatives: tuple[Callable[..., Any] | None, ...],
-    axis: int | None,
-    constants: tuple[Any, ...],
-    *tensors: Any,
-) -> Any:
-    """`value` of the joined arguments, differentiated by `derivatives`."""
-    return value(*join(constants, tensors))
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def apply(function: Any, constants: tuple[Any, ...], *tensors: Any) -> Any:
+    """The value of a `with_gradient` function, differentiated by its derivatives."""
+    return function.value(*join(constants, tensors))
 
 
 def _jvp(
-    value: Callable[..., Any],
-    derivatives: tuple[Callable[..., Any] | None, ...],
-    axis: int | None,
-    constants: tuple[Any, ...],
-    primals: tuple[Any, ...],
-    tangents: tuple[Any, ...],
+    function: Any, constants: tuple[Any, ...], primals: tuple[Any, ...], tangents: tuple[Any, ...]
 ) -> tuple[Any, Any]:
     arguments = join(constants, primals)
-    result = value(*arguments)
+    result = function.value(*arguments)
     total = jnp.zeros_like(result)
-    moving = [d for d, constant in zip(derivatives, constants, strict=True) if constant is None]
+    moving = [d for d, constant in zip(function.derivatives, constants, strict=True) if constant is None]
     for derivative, tangent in zip(moving, tangents, strict=True):
         if derivative is None or isinstance(tangent, jax.custom_derivatives.SymbolicZero):
             continue
+        if function.symmetric:
+            total += derivative(*arguments, tangent)
+            continue
         term = derivative(*arguments) * tangent
-        total += term if axis is None else jnp.sum(term, axis)
+        total += term if function.axis is None else jnp.sum(term, function.axis)
     return result, total
 
 

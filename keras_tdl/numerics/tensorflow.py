@@ -9,28 +9,24 @@ import tensorflow as tf
 from keras_tdl.numerics.constants import join
 
 
-def apply(
-    value: Callable[..., Any],
-    derivatives: tuple[Callable[..., Any] | None, ...],
-    axis: int | None,
-    constants: tuple[Any, ...],
-    *tensors: Any,
-) -> Any:
-    """`value` of the joined arguments, differentiated by `derivatives`."""
-    moving = [d for d, constant in zip(derivatives, constants, strict=True) if constant is None]
+def apply(function: Any, constants: tuple[Any, ...], *tensors: Any) -> Any:
+    """The value of a `with_gradient` function, differentiated by its derivatives."""
+    moving = [d for d, constant in zip(function.derivatives, constants, strict=True) if constant is None]
 
     @tf.custom_gradient
     def call(*tensors: Any) -> tuple[Any, Callable[..., Any]]:
         arguments = join(constants, tensors)
 
         def gradient(upstream: Any) -> list[Any]:
-            upstream = upstream if axis is None else tf.expand_dims(upstream, axis)
+            if function.symmetric:
+                return [None if derivative is None else derivative(*arguments, upstream) for derivative in moving]
+            upstream = upstream if function.axis is None else tf.expand_dims(upstream, function.axis)
             return [
                 None if derivative is None else _sum_to(upstream * derivative(*arguments), tensor)
                 for derivative, tensor in zip(moving, tensors, strict=True)
             ]
 
-        return value(*arguments), gradient
+        return function.value(*arguments), gradient
 
     return call(*tensors)
 

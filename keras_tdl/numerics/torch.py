@@ -1,6 +1,5 @@
 """`with_gradient` on PyTorch."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,42 +13,34 @@ class _WithGradient(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(
-        value: Callable[..., Any],
-        derivatives: tuple[Callable[..., Any] | None, ...],
-        axis: int | None,
-        constants: tuple[Any, ...],
-        *tensors: torch.Tensor,
-    ) -> torch.Tensor:
-        return value(*join(constants, tensors))
+    def forward(function: Any, constants: tuple[Any, ...], *tensors: torch.Tensor) -> torch.Tensor:
+        return function.value(*join(constants, tensors))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
-        _, derivatives, ctx.axis, ctx.constants, *tensors = inputs
-        ctx.moving = [d for d, constant in zip(derivatives, ctx.constants, strict=True) if constant is None]
+        ctx.function, ctx.constants, *tensors = inputs
         ctx.save_for_backward(*tensors)
 
     @staticmethod
     def backward(ctx: Any, upstream: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        upstream = upstream if ctx.axis is None else upstream.unsqueeze(ctx.axis)
-        arguments = join(ctx.constants, ctx.saved_tensors)
-        needed = ctx.needs_input_grad[4:]
-        gradients = [
-            (upstream * derivative(*arguments)).sum_to_size(tensor.shape) if wanted and derivative else None
-            for derivative, tensor, wanted in zip(ctx.moving, ctx.saved_tensors, needed, strict=True)
-        ]
-        return (None, None, None, None, *gradients)
+        function, arguments = ctx.function, join(ctx.constants, ctx.saved_tensors)
+        moving = [d for d, constant in zip(function.derivatives, ctx.constants, strict=True) if constant is None]
+        if function.axis is not None:
+            upstream = upstream.unsqueeze(function.axis)
+        gradients: list[torch.Tensor | None] = []
+        for derivative, tensor, wanted in zip(moving, ctx.saved_tensors, ctx.needs_input_grad[2:], strict=True):
+            if derivative is None or not wanted:
+                gradients.append(None)
+            elif function.symmetric:
+                gradients.append(derivative(*arguments, upstream))
+            else:
+                gradients.append((upstream * derivative(*arguments)).sum_to_size(tensor.shape))
+        return (None, None, *gradients)
 
 
-def apply(
-    value: Callable[..., Any],
-    derivatives: tuple[Callable[..., Any] | None, ...],
-    axis: int | None,
-    constants: tuple[Any, ...],
-    *tensors: Any,
-) -> Any:
-    """`value` of the joined arguments, differentiated by `derivatives`."""
-    return _WithGradient.apply(value, derivatives, axis, constants, *tensors)
+def apply(function: Any, constants: tuple[Any, ...], *tensors: Any) -> Any:
+    """The value of a `with_gradient` function, differentiated by its derivatives."""
+    return _WithGradient.apply(function, constants, *tensors)
 
 
 def visible(tensor: Any) -> np.ndarray | None:
