@@ -5,7 +5,6 @@ import doctest
 import importlib
 import inspect
 import json
-import os
 import pkgutil
 import re
 import subprocess
@@ -14,6 +13,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import keras
 import pytest
 
 import keras_tdl
@@ -106,7 +106,7 @@ def test_every_public_name_has_a_docstring(namespace):
 
 def own_modules() -> list[str]:
     """All modules that the active backend can import."""
-    others = {f"keras_tdl.numerics.{name}" for name in BACKENDS if name != os.environ["KERAS_BACKEND"]}
+    others = {f"keras_tdl.numerics.{name}" for name in BACKENDS if name != keras.config.backend()}
     names = [info.name for info in pkgutil.walk_packages([str(PACKAGE)], "keras_tdl.")]
     return ["keras_tdl", *(name for name in names if name not in others and not name.endswith("__main__"))]
 
