@@ -102,16 +102,11 @@ class Swish(Activation):
         super().__init__(trainable=trainable, **kwargs)
         self.beta = check_number("beta", beta)
         self.learned = trainable
-        self.shared_axes = check_axes("shared_axes", shared_axes)
-        if self.shared_axes is not None and not trainable:
-            raise ValueError(
-                "Expected shared_axes only with trainable=True, as a constant beta is shared by all. "
-                f"Received: shared_axes={shared_axes}, trainable=False."
-            )
+        self.shared_axes = check_axes("shared_axes", shared_axes, trainable)
 
     def build(self, input_shape: Any) -> None:
         if self.learned:
-            self.beta_weight = self.add_parameter("beta", self.beta, input_shape, self.shared_axes)
+            self.beta_weight = self.add_parameter("beta", input_shape, self.shared_axes, self.beta)
         super().build(input_shape)
 
     def call(self, inputs: Any) -> Any:
@@ -134,9 +129,7 @@ CARD = register(
         pairs_with="Hidden layers; any loss.",
         formula=r"x\,\sigma(\beta x)=\frac{x}{1+e^{-\beta x}}",
         gradient_formula=r"\sigma(\beta x)\left(1+\beta x\,\sigma(-\beta x)\right)",
-        parameters=(
-            Parameter(name="beta", default=1.0, valid="a finite number", slider=(-2.0, 10.0), trainable=True),
-        ),
+        parameters=(Parameter(name="beta", default=1.0, valid="a finite number", slider=(-2.0, 10.0), trainable=True),),
         settings=({"beta": 1.7}, {"beta": -0.4}, {"beta": 0.0}),
         built_in="Keras 3.15.1: NaN at -inf, gradient NaN at ±inf and 0 below about -88; no beta.",
         book="2.9",

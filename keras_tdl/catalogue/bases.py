@@ -56,15 +56,15 @@ class Activation(Layer):
         return input_shape
 
     def add_parameter(
-        self, name: str, initial: float, input_shape: Any, shared_axes: Sequence[int] | None, **kwargs: Any
+        self, name: str, input_shape: Any, shared_axes: Sequence[int] | None, initializer: Any, **kwargs: Any
     ) -> Any:
         """A weight for each channel; with `shared_axes`, for each element, shared along those axes.
 
         Args:
             name: Name of the weight.
-            initial: Its initial value, where `kwargs` has no initializer.
             input_shape: Shape of the layer's input, batch included.
             shared_axes: Axes of the input along which one weight serves all; `None` for one a channel (last axis).
+            initializer: Its initial value, or an initializer.
             **kwargs: More arguments of `add_weight`.
 
         Raises:
@@ -88,18 +88,24 @@ class Activation(Layer):
             )
         if shared_axes is None:
             shape = shape[-1:]
-        kwargs.setdefault("initializer", keras.initializers.Constant(initial))
-        return self.add_weight(name=name, shape=shape, **kwargs)
+        if isinstance(initializer, float):
+            initializer = keras.initializers.Constant(initializer)
+        return self.add_weight(name=name, shape=shape, initializer=initializer, **kwargs)
 
 
-def check_axes(name: str, axes: Any) -> tuple[int, ...] | None:
+def check_axes(name: str, axes: Any, has_weight: bool = True) -> tuple[int, ...] | None:
     """`axes` as a tuple of integers, or `None`.
 
     Raises:
         TypeError: If it is neither an integer nor a sequence of integers.
+        ValueError: If there is no weight to share along them.
     """
     if axes is None:
         return None
+    if not has_weight:
+        raise ValueError(
+            f"Expected {name} only with trainable=True, as a constant is shared by all. Received: {name}={axes!r}."
+        )
     axes = [axes] if isinstance(axes, int) else axes
     if not isinstance(axes, Sequence) or not all(isinstance(axis, int) for axis in axes):
         raise TypeError(f"Expected {name} to be None, an integer or a sequence of integers. Received: {name}={axes!r}.")

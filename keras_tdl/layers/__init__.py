@@ -1,5 +1,12 @@
 """Layers: activations with parameters or weights, and parts of a network that are more than an activation."""
 
+from keras_tdl.activations.bipolar_step import BipolarStep
+from keras_tdl.activations.elu import ELU
+from keras_tdl.activations.leaky_relu import LeakyReLU
+from keras_tdl.activations.linear import Linear
+from keras_tdl.activations.prelu import PReLU
+from keras_tdl.activations.softmax import Softmax
+from keras_tdl.activations.step import Step
 from keras_tdl.activations.swish import Swish
 
-__all__ = ["Swish"]
+__all__ = ["ELU", "BipolarStep", "LeakyReLU", "Linear", "PReLU", "Softmax", "Step", "Swish"]

@@ -90,7 +90,6 @@ class DifferentiableOperation(keras.Operation):
         }
 
 
-
 def visible(tensor: Any) -> Any:
     """The tensor as a NumPy array where its values exist already; `None` while tracing and for symbolic tensors."""
     return None if isinstance(tensor, keras.KerasTensor) else _backend.visible(tensor)

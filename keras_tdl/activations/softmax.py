@@ -1,0 +1,113 @@
+"""Softmax: scores to probabilities. Book section 2.10; Bridle (1990)."""
+
+from typing import Any
+
+from keras import ops
+
+from keras_tdl.catalogue import Activation, ActivationCard, Parameter, Source, register
+from keras_tdl.numerics import compare_to_largest, float_tensor, with_gradient
+
+
+def softmax(x: Any, axis: int = -1) -> Any:
+    """Softmax activation.
+
+    Formula: `exp(x_j) / sum_k exp(x_k)` along `axis`.
+
+    Args:
+        x: Tensor of any shape of rank 1 or more. A score of -inf gets the probability 0.
+        axis: The axis whose values become probabilities.
+
+    Returns:
+        Tensor of the shape and dtype of `x` (integers become `keras.config.floatx()`), from 0 to 1, with the sum 1
+        along `axis`.
+
+    Raises:
+        ValueError: If `x` has rank 0.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_tdl.activations import softmax
+        >>> print(np.asarray(softmax(np.array([0.8, 1.2, 3.1], "float32"))).round(4))
+        [0.0802 0.1197 0.8001]
+
+    Source: J. S. Bridle, "Probabilistic Interpretation of Feedforward Classification Network Outputs", 1990,
+    doi:10.1007/978-3-642-76153-9_28; book 2.10.
+    """
+    x = float_tensor(x)
+    if len(x.shape) == 0:
+        raise ValueError("Expected a tensor of rank 1 or more, one score for each class. Received a scalar.")
+    return ops.moveaxis(_softmax(ops.moveaxis(x, axis, -1)), -1, axis)
+
+
+def _value(x: Any) -> Any:
+    _, odds, rest, is_largest = compare_to_largest(x)
+    return ops.where(is_largest, 1.0, odds) / (1.0 + rest)
+
+
+def _product(x: Any, vector: Any) -> Any:
+    # p (v - sum p v), where v counts from its value at the largest score: sum p v then has no term near v itself,
+    # and 1 - p, which cancels for a confident class, is never formed
+    _, odds, rest, is_largest = compare_to_largest(x)
+    vector = vector - ops.sum(ops.where(is_largest, vector, 0.0), axis=-1, keepdims=True)
+    mean = ops.sum(odds * vector, axis=-1, keepdims=True) / (1.0 + rest)
+    return ops.where(is_largest, 1.0, odds) / (1.0 + rest) * (vector - mean)
+
+
+_softmax = with_gradient(_value, (_product,), symmetric=True)
+
+
+class Softmax(Activation):
+    """Softmax as a layer. See `keras_tdl.activations.softmax`.
+
+    Args:
+        axis: The axis whose values become probabilities.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Examples:
+        >>> import keras_tdl
+        >>> keras_tdl.layers.Softmax(axis=1).axis
+        1
+    """
+
+    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis
+
+    def call(self, inputs: Any) -> Any:
+        return softmax(inputs, self.axis)
+
+
+def _oracle(mp: Any, x: Any) -> Any:
+    total = sum(mp.exp(z) for z in x)
+    return [mp.exp(z) / total for z in x]
+
+
+CARD = register(
+    ActivationCard(
+        name="softmax",
+        summary="Turns scores into probabilities that sum to 1.",
+        function=softmax,
+        layer=Softmax,
+        use_for="The output of a classifier with one class a sample; attention weights.",
+        avoid_for="Several classes a sample (then sigmoid); a loss that takes logits: two softmaxes flatten the gradient.",
+        pairs_with="Output unit of categorical_crossentropy (one-hot) and sparse_categorical_crossentropy (integers); "
+        "better a linear output and from_logits=True.",
+        formula=r"\frac{e^{x_j}}{\sum_k e^{x_k}}",
+        gradient_formula=r"\frac{\partial s_j}{\partial x_k}=s_j(\delta_{jk}-s_k)",
+        parameters=(Parameter(name="axis", default=-1, valid="an axis of x"),),
+        built_in="Keras 3.15.1: the gradient of a confident class is computed with 1 - s, which cancels.",
+        book="2.10",
+        sources=(
+            Source(
+                authors="J. S. Bridle",
+                year=1990,
+                title="Probabilistic Interpretation of Feedforward Classification Network Outputs",
+                link="doi:10.1007/978-3-642-76153-9_28",
+            ),
+        ),
+        oracle=_oracle,
+        range=(0.0, 1.0),
+        properties=frozenset({"bounded", "positive", "sums_to_one", "shift_invariant"}),
+        axis=-1,
+    )
+)
