@@ -1,6 +1,7 @@
 """The abstract classes of rooms: a complete configuration, and losses whose rows stay apart."""
 
 import inspect
+import numbers
 from collections.abc import Sequence
 from typing import Any
 
@@ -131,6 +132,8 @@ class Loss(keras.losses.Loss):
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         # The very y_pred given must reach Keras, since Keras finds its mask by the object.
+        if isinstance(y_pred, Sequence | numbers.Real):
+            y_pred = ops.convert_to_tensor(y_pred, dtype=self.dtype)
         y_true = ops.convert_to_tensor(y_true, dtype=self.dtype)
         rank = max(len(y_pred.shape) - 1, 1)
         if sample_weight is not None:

@@ -7,18 +7,20 @@ from keras import ops
 
 from keras_tdl.catalogue import Loss, LossCard, Parameter, Source, register
 from keras_tdl.numerics import (
-    check_class_count,
     check_class_index,
-    check_class_weight,
     check_number,
+    check_weights,
     class_indices,
     float_tensor,
     negative_log,
     poison,
+    rounded_once,
     sparse_cross_entropy,
+    weight_tensor,
 )
 
 
+@rounded_once
 def sparse_categorical_crossentropy(
     y_true: Any,
     y_pred: Any,
@@ -55,14 +57,12 @@ def sparse_categorical_crossentropy(
         >>> from keras_tdl.losses import sparse_categorical_crossentropy
         >>> logits = [[2.1, 0.1, -1.0], [1.0, 3.0, 0.2]]
         >>> print(np.asarray(sparse_categorical_crossentropy([0, 1], logits, from_logits=True)).round(4))
-        [0.1659 0.1791]
+        [0.1658 0.1791]
 
     Source: C. Szegedy et al., 2016, arXiv:1512.00567 (label smoothing); book 3.6.
     """
     label_smoothing = check_number("label_smoothing", label_smoothing, least=0, most=1)
     y_pred = ops.moveaxis(float_tensor(y_pred), axis, -1)
-    classes = y_pred.shape[-1]
-    check_class_count(class_weight, classes)
     labels, counts, allowed = class_indices(ops.convert_to_tensor(y_true), y_pred, ignore_class)
     if from_logits:
         loss = sparse_cross_entropy(labels, y_pred, label_smoothing)
@@ -71,9 +71,9 @@ def sparse_categorical_crossentropy(
         if label_smoothing:
             loss = (1.0 - label_smoothing) * loss + label_smoothing * ops.mean(negative_log(y_pred), axis=-1)
     if class_weight is not None:
-        weights = ops.convert_to_tensor(class_weight, dtype=loss.dtype)
+        weights = weight_tensor("class_weight", class_weight, y_pred)
         loss = loss * ops.take(weights, ops.squeeze(labels, -1))
-    return poison(loss, counts, allowed)
+    return poison(loss, allowed, counts)
 
 
 class SparseCategoricalCrossentropy(Loss):
@@ -120,7 +120,7 @@ class SparseCategoricalCrossentropy(Loss):
         self.ignore_class = check_class_index("ignore_class", ignore_class)
         self.axis = axis
         self.label_smoothing = check_number("label_smoothing", label_smoothing, least=0, most=1)
-        self.class_weight = check_class_weight(class_weight)
+        self.class_weight = check_weights("class_weight", class_weight)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         return sparse_categorical_crossentropy(

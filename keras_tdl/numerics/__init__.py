@@ -1,40 +1,66 @@
 """The stable forms that several rooms share, and the gradients that autodiff gets wrong."""
 
-from keras_tdl.numerics.alignment import aligned, float_tensor
-from keras_tdl.numerics.exact import exp_product, subtract_exactly
+from keras_tdl.numerics.alignment import aligned, float_tensor, rounded_once
+from keras_tdl.numerics.exact import exp_product, power, subtract_exactly, subtract_from
 from keras_tdl.numerics.gradient import visible, with_gradient
-from keras_tdl.numerics.labels import check_class_count, check_class_index, check_class_weight, class_indices, poison
+from keras_tdl.numerics.labels import (
+    check_class_index,
+    check_factor,
+    check_weights,
+    class_indices,
+    class_shares,
+    poison,
+    screened,
+    signs,
+    smoothed,
+    weight_tensor,
+    within_unit,
+)
 from keras_tdl.numerics.logits import (
     compare_to_largest,
     cross_entropy_slope,
     negative_log_softmax,
+    sigmoid,
     soft_cross_entropy,
+    softplus,
     sparse_cross_entropy,
 )
-from keras_tdl.numerics.probabilities import negative_log
+from keras_tdl.numerics.probabilities import negative_log, negative_log_complement
 from keras_tdl.numerics.surrogates import check_surrogate, surrogate_slope
 from keras_tdl.numerics.validation import check_choice, check_number
 
 __all__ = [
     "aligned",
     "check_choice",
-    "check_class_count",
     "check_class_index",
-    "check_class_weight",
+    "check_factor",
     "check_number",
     "check_surrogate",
+    "check_weights",
     "class_indices",
+    "class_shares",
     "compare_to_largest",
     "cross_entropy_slope",
     "exp_product",
     "float_tensor",
     "negative_log",
+    "negative_log_complement",
     "negative_log_softmax",
     "poison",
+    "power",
+    "rounded_once",
+    "screened",
+    "sigmoid",
+    "signs",
+    "smoothed",
     "soft_cross_entropy",
+    "softplus",
     "sparse_cross_entropy",
     "subtract_exactly",
+    "subtract_from",
     "surrogate_slope",
     "visible",
+    "weight_tensor",
     "with_gradient",
+    "within_unit",
 ]

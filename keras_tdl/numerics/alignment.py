@@ -1,9 +1,15 @@
 """Targets and predictions that belong together, element by element."""
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import keras
 from keras import ops
+
+from keras_tdl.numerics.gradient import HALF
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def float_tensor(x: Any) -> Any:
@@ -35,3 +41,20 @@ def aligned(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
             "Reshape one of the two."
         )
     return y_true, y_pred
+
+
+def rounded_once(loss: Function) -> Function:
+    """Gives a loss of `(y_true, y_pred, ...)` half-precision predictions in float32, and rounds its result once.
+
+    A mean or a weight applied in half precision would round again and again.
+    """
+
+    @functools.wraps(loss)
+    def rounded(y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
+        y_pred = float_tensor(y_pred)
+        dtype = keras.backend.standardize_dtype(y_pred.dtype)
+        if dtype not in HALF:
+            return loss(y_true, y_pred, *args, **kwargs)
+        return ops.cast(loss(y_true, ops.cast(y_pred, "float32"), *args, **kwargs), dtype)
+
+    return cast(Function, rounded)

@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 # Knuth (1969), The Art of Computer Programming 2, section 4.2.2, theorem B; Dekker (1971), doi:10.1007/BF01397083.
@@ -19,6 +20,27 @@ def subtract_exactly(a: Any, b: Any) -> tuple[Any, Any]:
     a_seen = difference + b
     b_seen = a_seen - difference
     return difference, (a - a_seen) - (b - b_seen)
+
+
+def constant_parts(constant: float, x: Any) -> tuple[float, float]:
+    """A number as the nearest one of `x`'s dtype, and what that rounding left out."""
+    high = float(np.asarray(constant, "float64" if "64" in keras.backend.standardize_dtype(x.dtype) else "float32"))
+    return high, constant - high
+
+
+def subtract_from(constant: float, x: Any) -> Any:
+    """`constant - x`, as accurate near 0 as if `constant` had not been rounded to `x`'s dtype first."""
+    high, low = constant_parts(constant, x)
+    return (high - x) + low
+
+
+def power(base: Any, exponent: float) -> Any:
+    """`base ** exponent` for a base from 0, as if `exponent` had not been rounded to `base`'s dtype first."""
+    if exponent == 0.0:
+        return ops.ones_like(base)
+    high, low = constant_parts(exponent, base)
+    result = ops.power(base, high)
+    return result * (1.0 + low * ops.log(ops.maximum(base, 1e-37))) if low else result
 
 
 def exp_product(x: Any, factor: Any) -> Any:

@@ -13,7 +13,7 @@ import keras
 from keras import ops
 
 _backend = importlib.import_module(f"keras_tdl.numerics.{keras.config.backend()}")
-_HALF = ("float16", "bfloat16")
+HALF = ("float16", "bfloat16")
 _by_name: dict[str, "with_gradient"] = {}
 
 
@@ -59,7 +59,7 @@ class with_gradient:  # noqa: N801 - reads as a verb where it is used
     def _apply(self, constants: tuple[Any, ...], tensors: Sequence[Any]) -> Any:
         floats = [d for d in (keras.backend.standardize_dtype(t.dtype) for t in tensors) if "float" in d]
         dtype = keras.backend.result_type(*floats, float)
-        compute_dtype = "float32" if dtype in _HALF else dtype
+        compute_dtype = "float32" if dtype in HALF else dtype
         inputs = [ops.cast(tensor, compute_dtype) for tensor in tensors]
         result = _backend.apply(self, constants, *inputs)
         return ops.cast(result, dtype)

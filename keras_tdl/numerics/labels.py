@@ -7,7 +7,12 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_tdl.numerics.alignment import aligned, float_tensor
 from keras_tdl.numerics.gradient import visible
+from keras_tdl.numerics.validation import check_choice, check_number
+
+#: What labels of two classes may be.
+LABELS = ("signed", "binary")
 
 
 def class_indices(y_true: Any, y_pred: Any, ignore_class: int | None = None) -> tuple[Any, Any, Any]:
@@ -37,28 +42,115 @@ def class_indices(y_true: Any, y_pred: Any, ignore_class: int | None = None) -> 
             f"y_true.shape={tuple(y_true.shape)}, y_pred.shape={tuple(y_pred.shape)}. "
             "For one-hot labels use the categorical loss, or take the argmax."
         )
-    ignored = ops.zeros_like(y_true, dtype="bool") if ignore_class is None else y_true == ignore_class
+    ignored = ops.zeros_like(y_true, dtype="bool") if ignore_class is None else ops.equal(y_true, ignore_class)
     valid = ops.logical_and(y_true >= 0, y_true < classes)
     if "float" in keras.backend.standardize_dtype(y_true.dtype):
-        valid = ops.logical_and(valid, y_true == ops.floor(y_true))
+        valid = ops.logical_and(valid, ops.equal(y_true, ops.floor(y_true)))
     allowed = ops.logical_or(valid, ignored)
-    seen = visible(allowed)
-    if seen is not None and not seen.all():
-        wrong = np.asarray(visible(y_true))[~seen]
-        raise ValueError(
-            f"Expected class indices from 0 to {classes - 1}, the number of predictions being {classes}. "
-            f"Received: {wrong.ravel()[0]:g} (and {wrong.size - 1} more). Check the labels, the size of the output "
-            "layer, or set ignore_class."
-        )
+    y_true = screened(
+        y_true,
+        allowed,
+        f"class indices from 0 to {classes - 1}, the number of predictions being {classes}",
+        "Check the labels, the size of the output layer, or set ignore_class.",
+    )
     counts = ops.logical_and(valid, ops.logical_not(ignored))
     indices = ops.cast(ops.where(counts, y_true, ops.zeros_like(y_true)), "int32")
     return indices, ops.squeeze(counts, -1), ops.squeeze(allowed, -1)
 
 
-def poison(loss: Any, counts: Any, allowed: Any) -> Any:
-    """0 for labels that do not count; NaN, with gradient 0, for labels out of range that nothing could raise for."""
-    loss = ops.where(counts, loss, ops.zeros_like(loss))
+def class_shares(y_true: Any, y_pred: Any, axis: int, sparse: str) -> tuple[Any, Any, Any]:
+    """One-hot labels, or the share of each class, for predictions of classes.
+
+    Args:
+        y_true: Shares, shape of `y_pred`.
+        y_pred: Predictions.
+        axis: The class axis of both, moved to the end.
+        sparse: The loss that takes class indices instead.
+
+    Returns:
+        Shares and predictions of one float dtype, classes last, and whether all shares of a row are allowed.
+
+    Raises:
+        ValueError: If the shapes differ, as with class indices; or, where the values can be seen, if a share is not
+            between 0 and 1. In compiled code such a share cannot raise: see `poison`.
+    """
+    y_pred = float_tensor(y_pred)
+    y_true = ops.cast(ops.convert_to_tensor(y_true), y_pred.dtype)
+    pairs = zip(y_true.shape, y_pred.shape, strict=False)
+    if len(y_true.shape) != len(y_pred.shape) or any(None not in pair and pair[0] != pair[1] for pair in pairs):
+        raise ValueError(
+            "Expected one-hot labels, or one share for each class: y_true of the shape of y_pred. Received: "
+            f"y_true.shape={tuple(y_true.shape)}, y_pred.shape={tuple(y_pred.shape)}. "
+            f"For class indices use {sparse}; else check the number of classes and the size of the output layer."
+        )
+    y_true, y_pred = ops.moveaxis(y_true, axis, -1), ops.moveaxis(y_pred, axis, -1)
+    allowed = within_unit(y_true)
+    y_true = screened(
+        y_true, allowed, "one-hot labels, or shares of classes, between 0 and 1", f"For class indices use {sparse}."
+    )
+    return y_true, y_pred, ops.all(allowed, axis=-1)
+
+
+def signs(y_true: Any, y_pred: Any, labels: str) -> tuple[Any, Any, Any]:
+    """Labels of two classes as -1 and +1.
+
+    Args:
+        y_true: Labels.
+        y_pred: Scores, of the shape of `y_true` up to a trailing axis of size 1.
+        labels: What the labels are: `"signed"` (-1 and +1) or `"binary"` (0 and 1).
+
+    Returns:
+        Signs and scores of one float dtype and shape, and whether each label is allowed.
+
+    Raises:
+        ValueError: If the shapes differ, `labels` is unknown or, where the values can be seen, a label is neither of
+            the two. In compiled code such a label cannot raise: see `poison`.
+    """
+    check_choice("labels", labels, LABELS)
+    y_true, y_pred = aligned(y_true, y_pred)
+    low = -1 if labels == "signed" else 0
+    allowed = ops.logical_or(ops.equal(y_true, low), ops.equal(y_true, 1))
+    y_true = screened(
+        y_true,
+        allowed,
+        f"labels {low} and 1, since labels={labels!r}",
+        f"If they are {-1 - low} and 1, set labels={LABELS[1 + low]!r}.",
+    )
+    return (y_true if labels == "signed" else 2.0 * y_true - 1.0), y_pred, allowed
+
+
+def within_unit(y_true: Any) -> Any:
+    """Whether each label is between 0 and 1, up to what rounding adds when labels are mixed or normalised."""
+    return ops.logical_and(y_true >= -1e-5, y_true <= 1.0 + 1e-5)
+
+
+def screened(y_true: Any, allowed: Any, expected: str, advice: str) -> Any:
+    """`y_true` with 1 where it is not allowed.
+
+    Raises:
+        ValueError: If the values can be seen and one is not allowed.
+    """
+    seen = visible(ops.all(allowed))
+    if seen is not None and not seen:
+        wrong = np.asarray(visible(y_true))[~np.asarray(visible(allowed))].ravel()
+        raise ValueError(
+            f"Expected {expected}. Received: {float(wrong[0]):g} (and {wrong.size - 1} more of them wrong). {advice}"
+        )
+    return ops.where(allowed, y_true, ops.ones_like(y_true))
+
+
+def poison(loss: Any, allowed: Any, counts: Any = None) -> Any:
+    """NaN, with gradient 0, for labels that are not allowed and nothing could raise for; 0 for those not to count."""
+    if counts is not None:
+        loss = ops.where(counts, loss, ops.zeros_like(loss))
     return ops.where(allowed, loss, ops.full_like(loss, float("nan")))
+
+
+def smoothed(y_true: Any, smoothing: float) -> tuple[Any, Any]:
+    """`1 - t` and `t` of the smoothed label of two classes `t = (1 - smoothing) y_true + smoothing / 2`."""
+    # each from y_true: 1 - t would cancel for the class that is left with little
+    least = 0.5 * smoothing
+    return (1.0 - smoothing) * (1.0 - y_true) + least, (1.0 - smoothing) * y_true + least
 
 
 def check_class_index(name: str, value: Any) -> int | None:
@@ -72,31 +164,47 @@ def check_class_index(name: str, value: Any) -> int | None:
     return None if value is None else int(value)
 
 
-def check_class_weight(class_weight: Any) -> list[float] | None:
-    """Weights of classes as a list of finite floats from 0, or `None`.
+def check_weights(name: str, value: Any, each: str = "class") -> list[float] | None:
+    """Weights as a list of finite floats from 0, or `None`.
 
     Raises:
         ValueError: If it is no sequence of such numbers.
     """
-    if class_weight is None:
+    if value is None:
         return None
-    weights = np.asarray(class_weight, dtype="float64") if isinstance(class_weight, Sequence | np.ndarray) else None
+    weights = np.asarray(value, dtype="float64") if isinstance(value, Sequence | np.ndarray) else None
     if weights is None or weights.ndim != 1 or not np.isfinite(weights).all() or (weights < 0).any():
         raise ValueError(
-            "Expected class_weight to be None or one finite number from 0 for each class, in their order. "
-            f"Received: class_weight={class_weight!r}."
+            f"Expected {name} to be None or one finite number from 0 for each {each}, in their order. "
+            f"Received: {name}={value!r}."
         )
     return weights.tolist()
 
 
-def check_class_count(class_weight: Sequence[float] | None, classes: int) -> None:
-    """Compares the number of weights to the number of classes.
+def check_factor(name: str, value: Any, each: str = "class") -> float | list[float] | None:
+    """One number from 0, a list of such numbers, or `None`.
 
     Raises:
-        ValueError: If they differ.
+        TypeError: If it is none of these.
+        ValueError: If a number is negative or not finite.
     """
-    if class_weight is not None and len(class_weight) != classes:
+    if value is None or isinstance(value, Sequence | np.ndarray):
+        return check_weights(name, value, each)
+    return check_number(name, value, least=0)
+
+
+def weight_tensor(name: str, value: Any, y_pred: Any, each: str = "class") -> Any:
+    """Weights, one for each entry of the last axis of `y_pred`, as a tensor; one number as a float.
+
+    Raises:
+        ValueError: If there are more or fewer, or one is negative or not finite.
+    """
+    value = check_factor(name, value, each)
+    if isinstance(value, float):
+        return value
+    size = y_pred.shape[-1]
+    if value is None or len(value) != size:
         raise ValueError(
-            f"Expected one weight for each of the {classes} classes of y_pred. "
-            f"Received: class_weight of length {len(class_weight)}."
+            f"Expected {name} to be {size} numbers, one for each {each} of y_pred. Received: {name}={value!r}."
         )
+    return ops.convert_to_tensor(value, dtype=y_pred.dtype)

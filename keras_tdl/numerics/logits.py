@@ -17,6 +17,17 @@ from keras_tdl.numerics.exact import subtract_exactly
 from keras_tdl.numerics.gradient import with_gradient
 
 
+def softplus(x: Any) -> Any:
+    """log(1 + exp(x)), which is `-log sigmoid(-x)`: two terms of one sign. Without a gradient of its own."""
+    return ops.maximum(x, 0.0) + ops.log1p(ops.exp(-ops.abs(x)))
+
+
+def sigmoid(x: Any) -> Any:
+    """1 / (1 + exp(-x)), with all its digits in the left tail too. Without a gradient of its own."""
+    small = ops.exp(-ops.abs(x))
+    return ops.where(x < 0, small, 1.0) / (1.0 + small)
+
+
 def compare_to_largest(logits: Any) -> tuple[Any, Any, Any, Any]:
     """How far each logit is below the largest.
 

@@ -26,3 +26,16 @@ def _slope(p: Any) -> Any:
 
 #: `-log p`, with the plain formula's value and gradient for every p > 0.
 negative_log = with_gradient(_value, (_slope,))
+
+
+def _value_complement(p: Any) -> Any:
+    # 1 - p is exact from 1/2 on; below, log1p keeps the digits of p that 1 - p would round away
+    return ops.where(p < 0.5, -ops.log1p(-ops.minimum(p, 0.5)), _value(1.0 - p))
+
+
+def _slope_complement(p: Any) -> Any:
+    return 1.0 / _positive(1.0 - p)
+
+
+#: `-log(1 - p)`, with the plain formula's value and gradient for every p < 1.
+negative_log_complement = with_gradient(_value_complement, (_slope_complement,))
