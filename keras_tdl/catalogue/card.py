@@ -72,6 +72,7 @@ class Card:
         gradient_formula: LaTeX; for an activation, the derivative.
         parameters: The arguments, in order.
         settings: Argument sets to test and to show besides the defaults.
+        class_settings: Argument sets of the class alone, such as those that give it weights.
         built_in: What is wrong with Keras's own, and in which version; or that it is Keras's own.
         book: Section of *The Theory of Deep Learning*.
         erratum: What the book gets wrong, and what is right.
@@ -92,6 +93,7 @@ class Card:
     gradient_formula: str = ""
     parameters: Sequence[Parameter] = ()
     settings: Sequence[Mapping[str, Any]] = ()
+    class_settings: Sequence[Mapping[str, Any]] = ()
     budget: Budget = field(default_factory=Budget)
     built_in: str = ""
     book: str = ""

@@ -81,7 +81,7 @@ def register(card: AnyCard, package: str | None = None) -> AnyCard:
     members = [member for member in (card.function, card.layer) if member is not None]
     if not members:
         raise ValueError(f"Expected a card with a `function` or a `layer`. Received neither in the card {card.name!r}.")
-    own = [member for member in members if member.__module__.partition(".")[0] != "keras"]
+    own = [m for m in members if getattr(m, "__module__", "").partition(".")[0] != "keras"]
     for member in own:
         _check_member(member, entry)
     for name in (card.name, *card.aliases):
