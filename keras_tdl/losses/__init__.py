@@ -1,9 +1,29 @@
 """Losses, as functions and as classes."""
 
+from keras_tdl.losses.exponential_loss import ExponentialLoss, exponential_loss
+from keras_tdl.losses.hinge import Hinge, hinge
 from keras_tdl.losses.huber import Huber, huber
+from keras_tdl.losses.mean_absolute_error import MeanAbsoluteError, mean_absolute_error
+from keras_tdl.losses.mean_squared_error import MeanSquaredError, mean_squared_error
 from keras_tdl.losses.sparse_categorical_crossentropy import (
     SparseCategoricalCrossentropy,
     sparse_categorical_crossentropy,
 )
+from keras_tdl.losses.squared_hinge import SquaredHinge, squared_hinge
 
-__all__ = ["Huber", "SparseCategoricalCrossentropy", "huber", "sparse_categorical_crossentropy"]
+__all__ = [
+    "ExponentialLoss",
+    "Hinge",
+    "Huber",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
+    "SparseCategoricalCrossentropy",
+    "SquaredHinge",
+    "exponential_loss",
+    "hinge",
+    "huber",
+    "mean_absolute_error",
+    "mean_squared_error",
+    "sparse_categorical_crossentropy",
+    "squared_hinge",
+]

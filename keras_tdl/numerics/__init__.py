@@ -1,7 +1,7 @@
 """The stable forms that several rooms share, and the gradients that autodiff gets wrong."""
 
 from keras_tdl.numerics.alignment import aligned, float_tensor, rounded_once
-from keras_tdl.numerics.exact import exp_product, power, subtract_exactly, subtract_from
+from keras_tdl.numerics.exact import exp_product, power, shortfall, subtract_exactly
 from keras_tdl.numerics.gradient import visible, with_gradient
 from keras_tdl.numerics.labels import (
     check_class_index,
@@ -50,6 +50,7 @@ __all__ = [
     "power",
     "rounded_once",
     "screened",
+    "shortfall",
     "sigmoid",
     "signs",
     "smoothed",
@@ -57,7 +58,6 @@ __all__ = [
     "softplus",
     "sparse_cross_entropy",
     "subtract_exactly",
-    "subtract_from",
     "surrogate_slope",
     "visible",
     "weight_tensor",

@@ -28,10 +28,20 @@ def constant_parts(constant: float, x: Any) -> tuple[float, float]:
     return high, constant - high
 
 
-def subtract_from(constant: float, x: Any) -> Any:
-    """`constant - x`, as accurate near 0 as if `constant` had not been rounded to `x`'s dtype first."""
+def shortfall(constant: float, x: Any, x_error: Any = 0.0) -> Any:
+    """max(0, constant - x), as accurate near 0 as if `constant` had not been rounded to `x`'s dtype first.
+
+    Args:
+        constant: What `x` should reach.
+        x: A tensor.
+        x_error: What `x` leaves out of an exact value, as `subtract_exactly` returns it.
+
+    Returns:
+        A tensor of the dtype of `x`. Its gradient in `x` is -1 where it is above 0, else 0: also at 0.
+    """
     high, low = constant_parts(constant, x)
-    return (high - x) + low
+    short = (high - x) + (low - x_error)
+    return ops.where(short <= 0, ops.zeros_like(short), short)
 
 
 def power(base: Any, exponent: float) -> Any:
