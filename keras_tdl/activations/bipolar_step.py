@@ -88,7 +88,8 @@ def _oracle(mp: Any, x: Any, threshold: float = 0.0, surrogate: str = "sigmoid",
 
 
 def _derivative(mp: Any, x: Any, threshold: float = 0.0, surrogate: str = "sigmoid", scale: float | None = None) -> Any:
-    u = x - mp.mpf(threshold)
+    with mp.workprec(24):
+        u = x - mp.mpf(threshold)  # the surrogate is a function of the rounded distance
     if surrogate == "sigmoid":
         k = mp.mpf(4 if scale is None else scale)
         return 2 * k * mp.exp(-k * abs(u)) / (1 + mp.exp(-k * abs(u))) ** 2

@@ -45,12 +45,14 @@ def _value(x: Any) -> Any:
 
 
 def _product(x: Any, vector: Any) -> Any:
-    # p (v - sum p v), where v counts from its value at the largest score: sum p v then has no term near v itself,
-    # and 1 - p, which cancels for a confident class, is never formed
+    # p (v - sum p v). Adding a constant to v changes nothing, so v counts from its value at the largest score, and
+    # since the result sums to 0, its entry there is minus the sum of the others: 1 - p, which cancels for a
+    # confident class, is never formed, neither here nor in the transposed order of reverse mode
     _, odds, rest, is_largest = compare_to_largest(x)
-    vector = vector - ops.sum(ops.where(is_largest, vector, 0.0), axis=-1, keepdims=True)
-    mean = ops.sum(odds * vector, axis=-1, keepdims=True) / (1.0 + rest)
-    return ops.where(is_largest, 1.0, odds) / (1.0 + rest) * (vector - mean)
+    p = odds / (1.0 + rest)  # 0 at the largest score
+    relative = vector - ops.sum(ops.where(is_largest, vector, 0.0), axis=-1, keepdims=True)
+    others = p * (relative - ops.sum(p * relative, axis=-1, keepdims=True))
+    return ops.where(is_largest, -ops.sum(others, axis=-1, keepdims=True), others)
 
 
 _softmax = with_gradient(_value, (_product,), symmetric=True)

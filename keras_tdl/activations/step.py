@@ -15,7 +15,7 @@ def step(x: Any, threshold: float = 0.0, surrogate: Surrogate = "sigmoid", scale
     """Binary step activation: 1 above the threshold, else 0, with a gradient that can be trained through.
 
     Formula: `1` if `x > threshold`, else `0`. The true derivative is 0 almost everywhere; the backward pass takes
-    one of these instead, with `u = x - threshold` and `k = scale`:
+    one of these instead, with `u = x - threshold` as rounded and `k = scale`:
 
     | surrogate | derivative | scale by default | from |
     |---|---|---|---|
@@ -97,7 +97,8 @@ def _oracle(mp: Any, x: Any, threshold: float = 0.0, surrogate: str = "sigmoid",
 
 
 def _derivative(mp: Any, x: Any, threshold: float = 0.0, surrogate: str = "sigmoid", scale: float | None = None) -> Any:
-    u = x - mp.mpf(threshold)
+    with mp.workprec(24):
+        u = x - mp.mpf(threshold)  # the surrogate is a function of the rounded distance
     k = mp.mpf(
         {"sigmoid": 4, "fast_sigmoid": 10, "atan": 2, "gaussian": 2}.get(surrogate, 1) if scale is None else scale
     )

@@ -37,33 +37,33 @@ def swish(x: Any, beta: float = 1.0) -> Any:
 
 
 def _gate(x: Any, beta: Any) -> tuple[Any, Any, Any, Any]:
-    # exp(-|beta x|) as the product near · far of two normal numbers, so that nothing is flushed to 0 before it is
-    # multiplied by x: beyond |beta x| = 80 both are exp(-|beta x| / 2)
-    size = ops.abs(x * beta)
-    is_far = size > _FAR
-    near = exp_product(ops.where(is_far, -0.5, -1.0) * ops.abs(x), abs(beta))
+    # t = beta x, and exp(-|t|) as the product near · far of two normal numbers, so that nothing is flushed to 0 before
+    # it is multiplied by x: beyond |t| = 80 both are exp(-|t| / 2)
+    x = ops.clip(x, -_LARGEST, _LARGEST)
+    t = ops.clip(x * beta, -_LARGEST, _LARGEST)
+    is_far = ops.abs(t) > _FAR
+    near = exp_product(-ops.where(is_far, 0.5 * ops.abs(x), ops.abs(x)), abs(beta))
     far = ops.where(is_far, near, ops.ones_like(near))
-    return near, far, 1.0 + near * far, x * beta < 0
+    return x, t, near, far
 
 
 def _value(x: Any, beta: Any) -> Any:
-    # x / (1 + exp(-t)), t = beta x. For t < 0 as x exp(t) / (1 + exp(t)): exp(-t) would overflow
-    near, far, total, is_negative = _gate(x, beta)
-    bounded = ops.clip(x, -_LARGEST, _LARGEST)
-    return ops.where(is_negative, bounded * near * far, x) / total
+    # x / (1 + exp(-t)). For t < 0 as x exp(t) / (1 + exp(t)): exp(-t) would overflow
+    bounded, t, near, far = _gate(x, beta)
+    return ops.where(t < 0, bounded * near * far, x) / (1.0 + near * far)
 
 
 def _slope(x: Any, beta: Any) -> Any:
-    # s(t) (1 + t s(-t)) with s the sigmoid; t is cut off where s(-t) or s(t) has long been 0
-    near, far, total, is_negative = _gate(x, beta)
-    t = ops.clip(x * beta, -1e4, 1e4)
-    return ops.where(is_negative, (1.0 + t / total) * near * far, 1.0 + t * (near * far) / total) / total
+    # s(t) (1 + t s(-t)) with s the sigmoid
+    _, t, near, far = _gate(x, beta)
+    total = 1.0 + near * far
+    return ops.where(t < 0, (1.0 + t / total) * near * far, 1.0 + (t * near) * far / total) / total
 
 
 def _slope_beta(x: Any, beta: Any) -> Any:
     # x² s(t) s(-t), ordered so that nothing overflows before the small factors have come in
-    near, far, total, _ = _gate(x, beta)
-    bounded = ops.clip(x, -_LARGEST, _LARGEST)
+    bounded, _, near, far = _gate(x, beta)
+    total = 1.0 + near * far
     return (bounded * near / total) * (bounded * far / total)
 
 
@@ -131,6 +131,7 @@ CARD = register(
         gradient_formula=r"\sigma(\beta x)\left(1+\beta x\,\sigma(-\beta x)\right)",
         parameters=(Parameter(name="beta", default=1.0, valid="a finite number", slider=(-2.0, 10.0), trainable=True),),
         settings=({"beta": 1.7}, {"beta": -0.4}, {"beta": 0.0}),
+        class_settings=({"trainable": True, "beta": 1.3}, {"trainable": True, "shared_axes": [1]}),
         built_in="Keras 3.15.1: NaN at -inf, gradient NaN at ±inf and 0 below about -88; no beta.",
         book="2.9",
         erratum="The book divides by 1 - e^-x and prints 4.0746 at 4; it is 1 + e^-x and 3.928055160151634. "

@@ -4,6 +4,7 @@ from keras_tdl.numerics.alignment import aligned, float_tensor, rounded_once
 from keras_tdl.numerics.exact import exp_product, power, shortfall, subtract_exactly
 from keras_tdl.numerics.gradient import visible, with_gradient
 from keras_tdl.numerics.labels import (
+    binary_labels,
     check_class_index,
     check_factor,
     check_weights,
@@ -14,7 +15,6 @@ from keras_tdl.numerics.labels import (
     signs,
     smoothed,
     weight_tensor,
-    within_unit,
 )
 from keras_tdl.numerics.logits import (
     compare_to_largest,
@@ -31,6 +31,7 @@ from keras_tdl.numerics.validation import check_choice, check_number
 
 __all__ = [
     "aligned",
+    "binary_labels",
     "check_choice",
     "check_class_index",
     "check_factor",
@@ -62,5 +63,4 @@ __all__ = [
     "visible",
     "weight_tensor",
     "with_gradient",
-    "within_unit",
 ]

@@ -53,22 +53,23 @@ def power(base: Any, exponent: float) -> Any:
     return result * (1.0 + low * ops.log(ops.maximum(base, 1e-37))) if low else result
 
 
+def multiply_exactly(a: Any, b: Any) -> tuple[Any, Any]:
+    """`a * b` as a pair: the rounded product and its rounding error, 0 where the factors are too large to split."""
+    product = a * b
+    if isinstance(b, int | float):
+        if math.frexp(b)[0] in (0.5, -0.5, 0.0):
+            return product, ops.zeros_like(product)  # multiplying by a power of two is exact
+        b = ops.convert_to_tensor(b, a.dtype)
+    (a_high, a_low), (b_high, b_low) = _split(a), _split(b)
+    error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+    return product, ops.where(ops.abs(product) < 1e4, error, ops.zeros_like(product))
+
+
 def exp_product(x: Any, factor: Any) -> Any:
     """exp(x * factor), as accurate as if the product had not been rounded first."""
-    product = x * factor
-    result = ops.exp(product)
-    if isinstance(factor, (int, float)) and math.frexp(factor)[0] in (0.5, -0.5, 0.0):
-        return result  # multiplying by a power of two is exact
-    # exp(p + e) = exp(p) (1 + e); not exp(p) + exp(p) e, whose last term is flushed to 0 long before exp(p) is.
-    # Where splitting would overflow, exp has long been 0 or inf.
-    error = _product_error(x, ops.convert_to_tensor(factor, x.dtype), product)
-    return result * (1.0 + ops.where(ops.abs(product) < 1e4, error, 0.0))
-
-
-def _product_error(a: Any, b: Any, product: Any) -> Any:
-    a_high, a_low = _split(a)
-    b_high, b_low = _split(b)
-    return ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+    product, error = multiply_exactly(x, factor)
+    # exp(p + e) = exp(p) (1 + e); not exp(p) + exp(p) e, whose last term is flushed to 0 long before exp(p) is
+    return ops.exp(product) * (1.0 + error)
 
 
 def _split(x: Any) -> tuple[Any, Any]:

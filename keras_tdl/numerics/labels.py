@@ -84,7 +84,7 @@ def class_shares(y_true: Any, y_pred: Any, axis: int, sparse: str) -> tuple[Any,
             f"For class indices use {sparse}; else check the number of classes and the size of the output layer."
         )
     y_true, y_pred = ops.moveaxis(y_true, axis, -1), ops.moveaxis(y_pred, axis, -1)
-    allowed = within_unit(y_true)
+    allowed = _within_unit(y_true)
     y_true = screened(
         y_true, allowed, "one-hot labels, or shares of classes, between 0 and 1", f"For class indices use {sparse}."
     )
@@ -119,7 +119,28 @@ def signs(y_true: Any, y_pred: Any, labels: str) -> tuple[Any, Any, Any]:
     return (y_true if labels == "signed" else 2.0 * y_true - 1.0), y_pred, allowed
 
 
-def within_unit(y_true: Any) -> Any:
+def binary_labels(y_true: Any, y_pred: Any, axis: int) -> tuple[Any, Any, Any]:
+    """Labels 0 and 1, or shares between.
+
+    Args:
+        y_true: Labels.
+        y_pred: Predictions, of the shape of `y_true` up to a trailing axis of size 1.
+        axis: The axis of both that is moved to the end.
+
+    Returns:
+        Labels and predictions of one float dtype and shape, and whether each label is allowed.
+
+    Raises:
+        ValueError: If the shapes differ or, where the values can be seen, a label is not between 0 and 1. In compiled
+            code such a label cannot raise: see `poison`.
+    """
+    y_true, y_pred = (ops.moveaxis(tensor, axis, -1) for tensor in aligned(y_true, y_pred))
+    allowed = _within_unit(y_true)
+    y_true = screened(y_true, allowed, "labels between 0 and 1", "Labels -1 and 1 become 0 and 1 by (y_true + 1) / 2.")
+    return y_true, y_pred, allowed
+
+
+def _within_unit(y_true: Any) -> Any:
     """Whether each label is between 0 and 1, up to what rounding adds when labels are mixed or normalised."""
     return ops.logical_and(y_true >= -1e-5, y_true <= 1.0 + 1e-5)
 
@@ -164,19 +185,25 @@ def check_class_index(name: str, value: Any) -> int | None:
     return None if value is None else int(value)
 
 
-def check_weights(name: str, value: Any, each: str = "class") -> list[float] | None:
+def check_weights(name: str, value: Any, each: str = "class", size: int | None = None) -> list[float] | None:
     """Weights as a list of finite floats from 0, or `None`.
+
+    Args:
+        name: The argument's name.
+        value: What was received.
+        each: What there is one weight for.
+        size: How many there must be; `None` for any number.
 
     Raises:
         ValueError: If it is no sequence of such numbers.
     """
     if value is None:
         return None
-    weights = np.asarray(value, dtype="float64") if isinstance(value, Sequence | np.ndarray) else None
-    if weights is None or weights.ndim != 1 or not np.isfinite(weights).all() or (weights < 0).any():
+    weights = np.asarray(value, dtype="float64") if isinstance(value, Sequence | np.ndarray) else np.empty((0, 0))
+    if weights.ndim != 1 or size not in (None, weights.size) or not np.isfinite(weights).all() or (weights < 0).any():
+        count = "one finite number" if size is None else f"{size} finite numbers, one"
         raise ValueError(
-            f"Expected {name} to be None or one finite number from 0 for each {each}, in their order. "
-            f"Received: {name}={value!r}."
+            f"Expected {name} to be None or {count} from 0 for each {each}, in their order. Received: {name}={value!r}."
         )
     return weights.tolist()
 
@@ -202,9 +229,4 @@ def weight_tensor(name: str, value: Any, y_pred: Any, each: str = "class") -> An
     value = check_factor(name, value, each)
     if isinstance(value, float):
         return value
-    size = y_pred.shape[-1]
-    if value is None or len(value) != size:
-        raise ValueError(
-            f"Expected {name} to be {size} numbers, one for each {each} of y_pred. Received: {name}={value!r}."
-        )
-    return ops.convert_to_tensor(value, dtype=y_pred.dtype)
+    return ops.convert_to_tensor(check_weights(name, value, each, size=y_pred.shape[-1]), dtype=y_pred.dtype)

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_tdl.numerics.exact import exp_product
+from keras_tdl.numerics.exact import exp_product, multiply_exactly
 from keras_tdl.numerics.validation import check_number
 
 
@@ -27,8 +27,10 @@ def _triangular(u: Any, scale: float) -> Any:
 
 
 def _sigmoid(u: Any, scale: float) -> Any:
-    e = exp_product(-ops.abs(u), scale)
-    return scale * e / ops.square(1.0 + e)
+    # as a square, since exp(-k |u|) is flushed to 0 before k exp(-k |u|) is
+    root = exp_product(-ops.abs(u), 0.5 * scale)
+    e = root * root
+    return scale * root / (1.0 + e) * root / (1.0 + e)
 
 
 def _fast_sigmoid(u: Any, scale: float) -> Any:
@@ -40,9 +42,10 @@ def _atan(u: Any, scale: float) -> Any:
 
 
 def _gaussian(u: Any, scale: float) -> Any:
-    # beyond k |u| = 20 the density is 0; cut off there so that no square overflows
-    z = ops.clip(scale * u, -20.0, 20.0)
-    return scale / math.sqrt(2.0 * math.pi) * exp_product(-0.5 * z, z)
+    # exp(-(z + e)² / 2) = exp(-z² / 2) (1 - z e) for the rounding error e of z = k u; beyond |z| = 20 all is 0
+    z, error = multiply_exactly(u, scale)
+    z = ops.clip(z, -20.0, 20.0)
+    return scale / math.sqrt(2.0 * math.pi) * exp_product(-0.5 * z, z) * (1.0 - z * error)
 
 
 #: Name -> derivative, default scale. Papers: straight_through Bengio et al. 2013, arXiv:1308.3432, clipped as in

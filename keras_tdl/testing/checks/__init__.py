@@ -1,0 +1,5 @@
+"""The checks. Importing this package registers them."""
+
+from keras_tdl.testing.checks import configuration, execution, gradients, losses, saving, training, values
+
+__all__ = ["configuration", "execution", "gradients", "losses", "saving", "training", "values"]

@@ -1,0 +1,164 @@
+"""Gradients of activation functions: against the oracle, at kinks, and at the extremes."""
+
+import functools
+from typing import Any
+
+import mpmath
+import numpy as np
+
+from keras_tdl.testing.backend import gradients
+from keras_tdl.testing.case import Case
+from keras_tdl.testing.checks.values import EXTREMES, arguments_of, assert_limit, assert_within, card_of, inputs_of
+from keras_tdl.testing.registry import NotRun, check_of
+from keras_tdl.testing.ulp import exact, exact_derivative
+
+
+def derivative(case: Case, inputs: np.ndarray) -> list[Any]:
+    """The exact derivative at each input; at kinks, the declared one for the defaults."""
+    card = card_of(case)
+    arguments = arguments_of(case)
+    if card.derivative_oracle is not None:
+        return [exact(functools.partial(card.derivative_oracle, **arguments), x) for x in inputs.astype("float64")]
+    function = functools.partial(card.oracle, **arguments)
+    return [exact_derivative(function, x) for x in inputs.astype("float64")]
+
+
+@check_of("activation.function", name="gradient.oracle", tier="numerics")
+def gradient_oracle(case: Case) -> None:
+    """Gradients, eager and compiled, are within the budget up to |x| = 80.
+
+    Near a declared zero of the derivative the error counts in ULP of the terms whose difference it is, taken as
+    the largest derivative within 0.5 of the zero.
+    """
+    card, inputs = card_of(case), inputs_of(case)
+    if card.axis is not None:
+        _row_gradients(case, inputs)
+        return
+    inputs = inputs[~np.isin(inputs, list(card.kinks))]
+    want = derivative(case, inputs)
+    scale = _terms(inputs, want) if card.derivative_zeros else None
+    for compiled in (False, True):
+        (got,) = gradients(case.make(), inputs, compiled=compiled)
+        name = "gradient, compiled" if compiled else "gradient, eager"
+        assert_within(got, want, inputs, card.budget.gradient, "float32", name, scale)
+
+
+def _terms(inputs: np.ndarray, want: list[Any]) -> list[Any]:
+    signs = np.array([float(mpmath.sign(w)) for w in want])
+    crossings = [inputs[i] for i in np.flatnonzero(signs[1:] * signs[:-1] < 0)]
+    scale = [abs(w) for w in want]
+    for zero in crossings:
+        near = np.flatnonzero(np.abs(inputs - zero) <= 0.5)
+        largest = max((abs(want[i]) for i in near), default=mpmath.mpf(0))
+        for i in near:
+            scale[i] = max(scale[i], largest)
+    return scale
+
+
+def _row_gradients(case: Case, inputs: np.ndarray) -> None:
+    """For a function along an axis: the gradient of each output, a row of the Jacobian."""
+    card = card_of(case)
+    inputs = inputs[::4]
+    function = functools.partial(card.oracle, **arguments_of(case))
+    for output in range(inputs.shape[-1]):
+        want = []
+        for row in inputs.astype("float64"):
+            with mpmath.workdps(50):
+                x = [mpmath.mpf(v) for v in row]
+                want += [
+                    mpmath.diff(lambda t, x=x, i=i: function(mpmath, [*x[:i], t, *x[i + 1 :]])[output], x[i])
+                    for i in range(len(x))
+                ]
+        for compiled in (False, True):
+            (got,) = gradients(lambda x, o=output: case.make()(x)[..., o], inputs, compiled=compiled)
+            assert_within(got, want, inputs, card.budget.gradient, "float32", f"gradient of output {output}")
+
+
+@check_of("activation.function", name="gradient.kinks")
+def gradient_kinks(case: Case) -> None:
+    """At each kink the gradient is the declared one, eager and compiled: the same on every backend."""
+    card = card_of(case)
+    if not card.kinks or case.init:
+        raise NotRun("no kink is declared" if not card.kinks else "kinks are declared for the default arguments")
+    points = np.array(list(card.kinks), "float32")
+    for compiled in (False, True):
+        (got,) = gradients(case.make(), points, compiled=compiled)
+        want = np.array(list(card.kinks.values()), "float32")
+        assert (got == want).all(), f"gradient at {points.tolist()}: got {got.tolist()}, declared {want.tolist()}"
+
+
+@check_of("activation.function", name="gradient.extremes")
+def gradient_extremes(case: Case) -> None:
+    """Beyond |x| = 80 gradients are right in the limit; at ±inf they are not NaN."""
+    card = card_of(case)
+    if card.axis is not None:
+        rows = np.array([[1e30, -1e30, 0], [-np.inf, 0, 1], [200, 0, -200]], "float32")
+        for compiled in (False, True):
+            (got,) = gradients(lambda x: case.make()(x)[..., 0], rows, compiled=compiled)
+            assert np.isfinite(got).all(), f"not finite: {got.tolist()}"
+        return
+    for compiled in (False, True):
+        (got,) = gradients(case.make(), EXTREMES, compiled=compiled)
+        assert_limit(got, derivative(case, EXTREMES), EXTREMES, "extreme gradient")
+        (got,) = gradients(case.make(), np.array([-np.inf, np.inf], "float32"), compiled=compiled)
+        assert np.isfinite(got).all(), f"gradient at ±inf: {got.tolist()}"
+
+
+@check_of("activation.function", name="gradient.half")
+def gradient_half(case: Case) -> None:
+    """float16 gradients are those of float32, rounded."""
+    import keras
+
+    inputs = inputs_of(case, "float16")
+    half = keras.ops.convert_to_tensor(inputs)
+    (got,) = gradients(case.make(), half)
+    (want,) = gradients(case.make(), inputs.astype("float32"))
+    close = np.isclose(got.astype("float64"), want.astype("float64"), rtol=2**-9, atol=2**-14)
+    assert close.all(), f"at {inputs[~close].ravel()[:3]}: got {got[~close][:3]}, expected {want[~close][:3]}"
+
+
+@check_of("activation.function", name="gradient.second")
+def gradient_second(case: Case) -> None:
+    """Second derivatives exist and agree with differences of the first, away from kinks."""
+    card = card_of(case)
+    if card.axis is not None or card.derivative_oracle is not None:
+        raise NotRun("a function along an axis, or a surrogate derivative")
+    x = np.array([-3.1, -1.7, -0.6, 0.4, 0.9, 2.3], "float32")
+    function = case.make()
+
+    got = _second(function, x)
+    step = np.float32(1e-2)
+    (after,), (before,) = gradients(function, x + step), gradients(function, x - step)
+    want = (after - before) / (2 * step)
+    assert np.allclose(got, want, atol=2e-3), f"second derivative at {x.tolist()}: got {got}, expected {want}"
+
+
+def _second(function: Any, x: np.ndarray) -> np.ndarray:
+    import keras
+
+    from keras_tdl.testing.backend import to_numpy
+
+    tensor = keras.ops.convert_to_tensor(x)
+    if keras.config.backend() == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as outer:
+            outer.watch(tensor)
+            with tf.GradientTape() as inner:
+                inner.watch(tensor)
+                y = function(tensor)
+            first = inner.gradient(y, tensor)
+        second = outer.gradient(first, tensor)
+        return np.zeros_like(x) if second is None else second.numpy()
+    if keras.config.backend() == "jax":
+        import jax
+
+        return to_numpy(jax.grad(lambda t: jax.grad(lambda u: function(u).sum())(t).sum())(tensor))
+    import torch
+
+    tensor = tensor.detach().requires_grad_()
+    (first,) = torch.autograd.grad(function(tensor).sum(), tensor, create_graph=True)
+    if not first.requires_grad:
+        return np.zeros_like(x)
+    (second,) = torch.autograd.grad(first.sum(), tensor, allow_unused=True)
+    return np.zeros_like(x) if second is None else to_numpy(second)

@@ -1,0 +1,170 @@
+"""Values of activation functions: against the oracle, in half precision, at the extremes, and as declared."""
+
+import functools
+from typing import Any
+
+import keras
+import mpmath
+import numpy as np
+
+from keras_tdl.catalogue import ActivationCard
+from keras_tdl.testing.backend import evaluate
+from keras_tdl.testing.case import Case
+from keras_tdl.testing.registry import NotRun, check_of
+from keras_tdl.testing.ulp import DIGITS, LARGEST, SMALLEST, errors, exact, line
+
+EXTREMES = np.array([-3.4e38, -1e30, -1e10, -1e3, -100.0, -88.0, 88.0, 100.0, 1e3, 1e10, 1e30, 3.4e38], "float32")
+
+
+def card_of(case: Case) -> ActivationCard:
+    """The activation card of a case."""
+    assert isinstance(case.card, ActivationCard)
+    return case.card
+
+
+def inputs_of(case: Case, dtype: str = "float32") -> np.ndarray:
+    """A grid over the real line, or rows of scores for a function along an axis."""
+    card = card_of(case)
+    if card.axis is None:
+        grid = line(dtype, points=(*card.kinks, *card.derivative_zeros))
+        return grid[(grid >= card.domain[0]) & (grid <= card.domain[1])]
+    rng = np.random.default_rng(0)
+    rows = np.concatenate([rng.normal(size=(20, 5)) * scale for scale in (0.1, 1.0, 5.0, 16.0)])
+    return np.clip(rows, -80, 80).astype(line(dtype).dtype)
+
+
+def arguments_of(case: Case, dtype: str = "float32") -> dict[str, Any]:
+    """The arguments with numbers rounded as the computation has them, so that the oracle computes the same function."""
+    kind = "float64" if dtype == "float64" else "float32"
+    names = case.init.items()
+    return {n: float(np.dtype(kind).type(v)) if isinstance(v, float) else v for n, v in names if n != "axis"}
+
+
+def expected(case: Case, inputs: np.ndarray, dtype: str = "float32") -> list[Any]:
+    """The oracle's values, flat."""
+    function = functools.partial(card_of(case).oracle, **arguments_of(case, dtype))
+    values = [exact(function, x) for x in inputs.astype("float64")]
+    return values if card_of(case).axis is None else [v for row in values for v in row]
+
+
+def assert_within(
+    got: np.ndarray, want: list[Any], inputs: np.ndarray, budget: float, dtype: str, what: str, scale: Any = None
+) -> None:
+    """Fails with the smallest failing input, what was got and expected, and the error in ULP."""
+    error = errors(got, want, dtype, scale)
+    if (error <= budget).all():
+        return
+    failing = np.flatnonzero(~(error <= budget))
+    elements = inputs.size == len(want)
+    first = min(failing, key=lambda i: abs(float(inputs.ravel()[i])) if elements else i)
+    where = float(inputs.ravel()[first]) if elements else inputs[first // (len(want) // len(inputs))].tolist()
+    raise AssertionError(
+        f"{what}: {error[first]:.3g} ULP at {where!r}: got {float(got.ravel()[first])!r}, expected "
+        f"{mpmath.nstr(want[first], 10)}; {len(failing)} of {len(want)} above {budget:g} ULP, worst {error.max():.3g}"
+    )
+
+
+@check_of("activation.function", name="value.oracle", tier="numerics")
+def value_oracle(case: Case) -> None:
+    """float32 values, eager and compiled, are within the budget of the exact ones up to |x| = 80."""
+    inputs = inputs_of(case)
+    want = expected(case, inputs)
+    for compiled in (False, True):
+        got = evaluate(case.make(), inputs, compiled=compiled)
+        name = "value, compiled" if compiled else "value, eager"
+        assert_within(got, want, inputs, card_of(case).budget.value, "float32", name)
+
+
+@check_of("activation.function", name="value.float64", tier="numerics")
+def value_float64(case: Case) -> None:
+    """float64 values are within the same budget, where the backend has float64."""
+    if keras.config.backend() == "jax":
+        raise NotRun("JAX computes float64 in float32 unless x64 is enabled")
+    inputs = inputs_of(case, "float64")
+    got = evaluate(case.make(), inputs)
+    assert got.dtype == "float64", f"float64 input gives {got.dtype}"
+    assert_within(got, expected(case, inputs, "float64"), inputs, card_of(case).budget.value, "float64", "float64 value")
+
+
+@check_of("activation.function", name="value.half", tier="numerics")
+def value_half(case: Case) -> None:
+    """float16 and bfloat16 values are within the budget of the correctly rounded ones."""
+    for dtype in ("float16", "bfloat16"):
+        inputs = inputs_of(case, dtype)
+        tensor = keras.ops.convert_to_tensor(inputs.astype("float32"), dtype=dtype)
+        got = evaluate(case.make(), tensor)
+        want = expected(case, inputs.astype("float32"), dtype)
+        rounded = [_round(value, dtype) for value in want]
+        assert_within(got, rounded, inputs.astype("float32"), card_of(case).budget.half, dtype, f"{dtype} value")
+
+
+def assert_limit(got: np.ndarray, want: list[Any], inputs: np.ndarray, what: str) -> None:
+    """Beyond |x| = 80 the contract asks for the right limit: 100 ULP, of at least 1e-36."""
+    assert_within(got, want, inputs, 100, "float32", what, scale=[mpmath.mpf("1e-36")] * len(want))
+
+
+def _round(value: Any, dtype: str) -> Any:
+    if abs(value) > LARGEST[dtype] or abs(value) < SMALLEST[dtype]:
+        return value
+    exponent = mpmath.frexp(value)[1]
+    unit = mpmath.ldexp(1, exponent - 1 - DIGITS[dtype])
+    return mpmath.nint(value / unit) * unit
+
+
+@check_of("activation.function", name="value.extremes", tier="numerics")
+def value_extremes(case: Case) -> None:
+    """Beyond |x| = 80 values are right in the limit; ±inf give the declared limits, NaN stays NaN."""
+    card = card_of(case)
+    if card.axis is not None:
+        rows = np.array([[1e30, -1e30, 0], [3.4e38, 3.4e38, -3.4e38], [-np.inf, 0, 1], [200, 0, -200]], "float32")
+        got = evaluate(case.make(), rows)
+        want = expected(case, np.where(np.isinf(rows), np.float32(-3.4e38), rows))
+        assert_within(got, want, rows, card.budget.value, "float32", "extreme value")
+        assert np.isnan(evaluate(case.make(), np.array([[np.nan, 0, 1]], "float32"))).all(), "NaN does not stay NaN"
+        return
+    function = case.make()
+    assert_limit(evaluate(function, EXTREMES), expected(case, EXTREMES), EXTREMES, "extreme value")
+    low, high, nan, zero, minus_zero = evaluate(function, np.array([-np.inf, np.inf, np.nan, 0.0, -0.0], "float32"))
+    if not case.init:
+        for got, want, name in ((low, card.limits[0], "-inf"), (high, card.limits[1], "+inf")):
+            assert want is None or got == want, f"at {name}: got {got}, expected {want}"
+    assert np.isnan(nan), f"NaN: got {nan}, expected NaN"
+    assert zero == minus_zero, f"at ±0: got {zero} and {minus_zero}"
+
+
+@check_of("activation.function", name="value.properties", tier="numerics")
+def value_properties(case: Case) -> None:
+    """The range and every declared property hold for the defaults."""
+    card = card_of(case)
+    if case.init:
+        raise NotRun("properties are declared for the default arguments")
+    function = case.make()
+    x = inputs_of(case)
+    y = evaluate(function, x).astype("float64")
+    low, high = card.range
+    slack = 4 * float(np.finfo("float32").eps)
+    assert (y >= low - slack * abs(low)).all(), f"below the declared range: {y.min()} < {low}"
+    assert (y <= high + slack * abs(high)).all(), f"above the declared range: {y.max()} > {high}"
+    tests = {
+        "monotone": lambda: (np.diff(y) >= -slack * np.abs(y[1:])).all(),
+        "odd": lambda: np.allclose(evaluate(function, -x), -y, rtol=slack, atol=0),
+        "even": lambda: np.allclose(evaluate(function, -x), y, rtol=slack, atol=0),
+        "bounded": lambda: np.isfinite(card.range).all(),
+        "convex": lambda: _is_convex(x.astype("float64"), y),
+        "positive": lambda: (y >= 0).all(),
+        "idempotent": lambda: (evaluate(function, y.astype("float32")) == y).all(),
+        "sums_to_one": lambda: np.allclose(y.sum(-1), 1, rtol=4 * slack),
+        "shift_invariant": lambda: np.allclose(evaluate(function, x + np.float32(2.0)), y, rtol=1e-4, atol=1e-7),
+    }
+    unknown = card.properties - tests.keys()
+    assert not unknown, f"properties without a test: {sorted(unknown)}"
+    for name in sorted(card.properties):
+        assert tests[name](), f"declared {name}, but is not"
+    if card.axis is None and "monotone" not in card.properties:
+        assert not tests["monotone"](), "monotone, but not declared so"
+
+
+def _is_convex(x: np.ndarray, y: np.ndarray) -> bool:
+    coarse = np.linspace(-80, 80, 33)
+    values = np.interp(coarse, x, y)
+    return bool((np.diff(values, 2) >= -1e-5 * np.abs(values[1:-1])).all())
