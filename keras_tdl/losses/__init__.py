@@ -1,5 +1,7 @@
 """Losses, as functions and as classes."""
 
+from keras_tdl.losses.binary_crossentropy import BinaryCrossentropy, binary_crossentropy
+from keras_tdl.losses.categorical_crossentropy import CategoricalCrossentropy, categorical_crossentropy
 from keras_tdl.losses.exponential_loss import ExponentialLoss, exponential_loss
 from keras_tdl.losses.hinge import Hinge, hinge
 from keras_tdl.losses.huber import Huber, huber
@@ -12,6 +14,8 @@ from keras_tdl.losses.sparse_categorical_crossentropy import (
 from keras_tdl.losses.squared_hinge import SquaredHinge, squared_hinge
 
 __all__ = [
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
     "ExponentialLoss",
     "Hinge",
     "Huber",
@@ -19,6 +23,8 @@ __all__ = [
     "MeanSquaredError",
     "SparseCategoricalCrossentropy",
     "SquaredHinge",
+    "binary_crossentropy",
+    "categorical_crossentropy",
     "exponential_loss",
     "hinge",
     "huber",
