@@ -1,4 +1,7 @@
-"""A stand-in for site-packages, in which tests install made-up plug-ins."""
+"""A stand-in for site-packages, in which tests install made-up plug-ins.
+
+PYTEST_DONT_REWRITE: it asserts nothing, and tests both import it and name it in `pytest_plugins`.
+"""
 
 import importlib
 import shutil
@@ -10,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from keras_tdl.catalogue import plugins, registry
+from keras_tdl.numerics import gradient
 
 ROOM = """
 from keras_tdl.catalogue import ActivationCard, register
@@ -70,9 +74,11 @@ class World:
         registry.undo(self.before, lambda package, module: True)
         plugins._results.clear()
         plugins._results.update(self.results)
+        for name in set(gradient._by_name) - self.functions:
+            del gradient._by_name[name]
 
     def __enter__(self) -> "World":
-        self.before, self.results = registry.state(), dict(plugins._results)
+        self.before, self.results, self.functions = registry.state(), dict(plugins._results), set(gradient._by_name)
         return self
 
     def __exit__(self, *exception: object) -> None:

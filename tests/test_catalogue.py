@@ -4,11 +4,13 @@ import types
 
 import keras
 import pytest
-from plugin_world import World, room, world  # noqa: F401
+from plugin_world import World, room
 
 import keras_tdl
 from keras_tdl.catalogue import ActivationCard, Card, find
 from keras_tdl.catalogue.registry import state
+
+pytest_plugins = ("plugin_world",)
 
 
 def run(code: str, module: str) -> types.ModuleType:
@@ -39,7 +41,7 @@ def test_get_configures_and_refuses_unknown_arguments() -> None:
         keras_tdl.get("huber", slope=2.0)
 
 
-def test_get_returns_a_function_that_has_no_class(world: World) -> None:  # noqa: F811
+def test_get_returns_a_function_that_has_no_class(world: World) -> None:
     module = run(room("triple"), "mine")
     assert keras_tdl.get("triple") is module.triple
     with pytest.raises(TypeError, match=r"no parameters. Received: \['factor'\]"):
@@ -57,7 +59,7 @@ def test_get_returns_a_function_that_has_no_class(world: World) -> None:  # noqa
         ("", "Received: ''"),
     ],
 )
-def test_an_unknown_name_gets_the_nearest(name: str, expected: str, world: World) -> None:  # noqa: F811
+def test_an_unknown_name_gets_the_nearest(name: str, expected: str, world: World) -> None:
     with pytest.raises(ValueError, match=expected):
         keras_tdl.get(name)
 
@@ -67,7 +69,7 @@ def test_a_name_is_a_string() -> None:
         keras_tdl.get(3)  # type: ignore[arg-type]
 
 
-def test_a_taken_name_names_both_origins(world: World) -> None:  # noqa: F811
+def test_a_taken_name_names_both_origins(world: World) -> None:
     before = state()
     with pytest.raises(ValueError, match=r"'huber', which keras_tdl.losses.huber \(of keras-tdl .*\) .* before mine\."):
         run(room("huber"), "mine.rooms")
@@ -76,19 +78,19 @@ def test_a_taken_name_names_both_origins(world: World) -> None:  # noqa: F811
     assert state() == before
 
 
-def test_two_rooms_of_one_module_may_not_share_a_name(world: World) -> None:  # noqa: F811
+def test_two_rooms_of_one_module_may_not_share_a_name(world: World) -> None:
     with pytest.raises(ValueError, match="'triple', which mine registered before mine"):
         run(room("triple") + room("triple", function="other"), "mine")
 
 
-def test_running_a_definition_again_replaces_it(world: World) -> None:  # noqa: F811
+def test_running_a_definition_again_replaces_it(world: World) -> None:
     run(room("triple"), "__main__")
     again = run(room("triple"), "__main__")
     assert keras_tdl.get("triple") is again.triple
     assert keras.saving.get_registered_object("__main__>triple") is again.triple
 
 
-def test_keras_has_a_name_already(world: World) -> None:  # noqa: F811
+def test_keras_has_a_name_already(world: World) -> None:
     @keras.saving.register_keras_serializable("mine")
     def triple(x: object) -> object:
         return x
@@ -98,14 +100,14 @@ def test_keras_has_a_name_already(world: World) -> None:  # noqa: F811
     assert keras.saving.get_registered_object("mine>triple") is triple
 
 
-def test_a_card_on_a_function_of_keras_belongs_to_its_author(world: World) -> None:  # noqa: F811
+def test_a_card_on_a_function_of_keras_belongs_to_its_author(world: World) -> None:
     code = room("their_relu").replace("function=their_relu", "function=keras.activations.relu")
     run(f"import keras\n{code}", "mine")
     assert find("mine>their_relu").card.function is keras.activations.relu
     assert keras.saving.get_registered_object("mine>relu") is None
 
 
-def test_a_card_needs_something_to_register(world: World) -> None:  # noqa: F811
+def test_a_card_needs_something_to_register(world: World) -> None:
     before = state()
     with pytest.raises(ValueError, match="Received neither in the card 'nothing'"):
         keras_tdl.register(Card(name="nothing", kind="activation", summary=""))

@@ -66,7 +66,7 @@ def load_model(path: str | os.PathLike[str], custom_objects: Any = None, compile
     except Exception as error:
         missing = [reference for reference in references if not reference.known(custom_objects)]
         if missing:
-            raise ImportError(_missing(path, missing[0])) from error
+            raise ImportError(_missing(path, missing)) from error
         if isinstance(error, (zipfile.BadZipFile, zlib.error, OSError, KeyError, EOFError)):
             raise ValueError(_damaged(path, f"contents that cannot be read ({error})")) from error
         raise
@@ -142,10 +142,10 @@ def _config(path: str) -> dict[str, Any]:
     try:
         text = _directory_config(path) if os.path.isdir(path) else _archive_config(path)
         config = json.loads(text)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ValueError(_damaged(path, f"a {_CONFIG} that cannot be read ({error})")) from error
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(_damaged(path, f"a {_CONFIG} that is no JSON ({error})")) from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:  # also: encrypted
+        raise ValueError(_damaged(path, f"a {_CONFIG} that cannot be read ({error})")) from error
     if not isinstance(config, dict) or "class_name" not in config:
         raise ValueError(_damaged(path, f"a {_CONFIG} that describes no model"))
     return config
@@ -184,20 +184,25 @@ def _damaged(path: str, received: str) -> str:
     )
 
 
-def _missing(path: str, reference: _Reference) -> str:
-    what = repr(reference.name) if reference.name else f"a function of {reference.module!r}"
-    message = f"The model in {path!r} needs {what}, which is not registered."
-    if discovery.disabled():
-        return f"{message} Plug-ins are switched off: unset {discovery.SWITCH}, or import the package that has it."
-    owners = [plugin for plugin in plugins.load_plugins(()) if reference.belongs_to(plugin)]
-    for plugin in owners:
-        if plugin.status == "broken":
-            return f"{message} The plug-in {plugin.name!r} of {plugin.origin} is broken: {plugin.error}"
-        return f"{message} {plugin.origin} is installed but has no such object: install the version that had it."
-    message += f" Install the package {reference.package!r}"
-    if reference.module not in ("", "builtins"):
-        message += f" (it was defined in {reference.module!r})"
+def _missing(path: str, references: list[_Reference]) -> str:
+    """What to do about each package that a file needs and does not get."""
+    first = {reference.package: reference for reference in reversed(references)}
+    needs = " It needs ".join(_need(reference) for _, reference in sorted(first.items()))
     return (
-        f"{message}, or import your own module that registers it before loading. A file records the package's import "
-        "name, not where it comes from: install only what you know. With compile=False, a loss or metric is not needed."
+        f"Expected a model whose parts are all registered. {path!r} is not: it needs {needs} A file records the "
+        "package's import name, not where it comes from: install only what you know. A loss or metric is not needed "
+        "with compile=False."
     )
+
+
+def _need(reference: _Reference) -> str:
+    what = repr(reference.name) if reference.name else f"a function of {reference.module!r}"
+    if discovery.disabled():
+        return f"{what}: plug-ins are switched off; unset {discovery.SWITCH}, or import the package that has it."
+    for plugin in plugins.load_plugins(()):
+        if reference.belongs_to(plugin) and plugin.status == "broken":
+            return f"{what}: the plug-in {plugin.name!r} of {plugin.origin} is broken: {plugin.error}"
+        if reference.belongs_to(plugin):
+            return f"{what}: {plugin.origin} is installed but has no such object; install the version that had it."
+    where = f" (it was defined in {reference.module!r})" if reference.module not in ("", "builtins") else ""
+    return f"{what}{where}: install the package {reference.package!r}, or first import your module that registers it."
