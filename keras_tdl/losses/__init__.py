@@ -5,8 +5,11 @@ from keras_tdl.losses.categorical_crossentropy import CategoricalCrossentropy, c
 from keras_tdl.losses.exponential_loss import ExponentialLoss, exponential_loss
 from keras_tdl.losses.hinge import Hinge, hinge
 from keras_tdl.losses.huber import Huber, huber
+from keras_tdl.losses.kl_divergence import KLDivergence, kl_divergence
 from keras_tdl.losses.mean_absolute_error import MeanAbsoluteError, mean_absolute_error
 from keras_tdl.losses.mean_squared_error import MeanSquaredError, mean_squared_error
+from keras_tdl.losses.multiclass_hinge import MulticlassHinge, multiclass_hinge
+from keras_tdl.losses.negative_log_likelihood import NegativeLogLikelihood, negative_log_likelihood
 from keras_tdl.losses.sparse_categorical_crossentropy import (
     SparseCategoricalCrossentropy,
     sparse_categorical_crossentropy,
@@ -19,8 +22,11 @@ __all__ = [
     "ExponentialLoss",
     "Hinge",
     "Huber",
+    "KLDivergence",
     "MeanAbsoluteError",
     "MeanSquaredError",
+    "MulticlassHinge",
+    "NegativeLogLikelihood",
     "SparseCategoricalCrossentropy",
     "SquaredHinge",
     "binary_crossentropy",
@@ -28,8 +34,11 @@ __all__ = [
     "exponential_loss",
     "hinge",
     "huber",
+    "kl_divergence",
     "mean_absolute_error",
     "mean_squared_error",
+    "multiclass_hinge",
+    "negative_log_likelihood",
     "sparse_categorical_crossentropy",
     "squared_hinge",
 ]

@@ -10,6 +10,7 @@ from keras_tdl.numerics.labels import (
     check_weights,
     class_indices,
     class_shares,
+    one_hot_indices,
     poison,
     screened,
     signs,
@@ -22,10 +23,11 @@ from keras_tdl.numerics.logits import (
     negative_log_softmax,
     sigmoid,
     soft_cross_entropy,
+    softmax,
     softplus,
     sparse_cross_entropy,
 )
-from keras_tdl.numerics.probabilities import negative_log, negative_log_complement
+from keras_tdl.numerics.probabilities import log_ratio, negative_log, negative_log_complement, positive
 from keras_tdl.numerics.surrogates import check_surrogate, surrogate_slope
 from keras_tdl.numerics.validation import check_choice, check_number
 
@@ -44,10 +46,13 @@ __all__ = [
     "cross_entropy_slope",
     "exp_product",
     "float_tensor",
+    "log_ratio",
     "negative_log",
     "negative_log_complement",
     "negative_log_softmax",
+    "one_hot_indices",
     "poison",
+    "positive",
     "power",
     "rounded_once",
     "screened",
@@ -56,6 +61,7 @@ __all__ = [
     "signs",
     "smoothed",
     "soft_cross_entropy",
+    "softmax",
     "softplus",
     "sparse_cross_entropy",
     "subtract_exactly",

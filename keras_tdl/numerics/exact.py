@@ -40,7 +40,8 @@ def shortfall(constant: float, x: Any, x_error: Any = 0.0) -> Any:
         A tensor of the dtype of `x`. Its gradient in `x` is -1 where it is above 0, else 0: also at 0.
     """
     high, low = constant_parts(constant, x)
-    short = (high - x) + (low - x_error)
+    # the error of an infinite difference is NaN
+    short = (high - x) + (low - ops.where(ops.isfinite(x), x_error, 0.0))
     return ops.where(short <= 0, ops.zeros_like(short), short)
 
 

@@ -58,7 +58,7 @@ def class_indices(y_true: Any, y_pred: Any, ignore_class: int | None = None) -> 
     return indices, ops.squeeze(counts, -1), ops.squeeze(allowed, -1)
 
 
-def class_shares(y_true: Any, y_pred: Any, axis: int, sparse: str) -> tuple[Any, Any, Any]:
+def class_shares(y_true: Any, y_pred: Any, axis: int, sparse: str, limited: bool = True) -> tuple[Any, Any, Any]:
     """One-hot labels, or the share of each class, for predictions of classes.
 
     Args:
@@ -66,6 +66,7 @@ def class_shares(y_true: Any, y_pred: Any, axis: int, sparse: str) -> tuple[Any,
         y_pred: Predictions.
         axis: The class axis of both, moved to the end.
         sparse: The loss that takes class indices instead.
+        limited: Whether shares must be between 0 and 1.
 
     Returns:
         Shares and predictions of one float dtype, classes last, and whether all shares of a row are allowed.
@@ -76,6 +77,23 @@ def class_shares(y_true: Any, y_pred: Any, axis: int, sparse: str) -> tuple[Any,
     """
     y_pred = float_tensor(y_pred)
     y_true = ops.cast(ops.convert_to_tensor(y_true), y_pred.dtype)
+    check_shares_shape(y_true, y_pred, sparse)
+    y_true, y_pred = ops.moveaxis(y_true, axis, -1), ops.moveaxis(y_pred, axis, -1)
+    if not limited:
+        return y_true, y_pred, ops.ones_like(y_true[..., 0], dtype="bool")
+    allowed = _within_unit(y_true)
+    y_true = screened(
+        y_true, allowed, "one-hot labels, or shares of classes, between 0 and 1", f"For class indices use {sparse}."
+    )
+    return y_true, y_pred, ops.all(allowed, axis=-1)
+
+
+def check_shares_shape(y_true: Any, y_pred: Any, sparse: str) -> None:
+    """Compares the shapes of one-hot labels and predictions.
+
+    Raises:
+        ValueError: If they differ. The message names `sparse` as what takes class indices.
+    """
     pairs = zip(y_true.shape, y_pred.shape, strict=False)
     if len(y_true.shape) != len(y_pred.shape) or any(None not in pair and pair[0] != pair[1] for pair in pairs):
         raise ValueError(
@@ -83,12 +101,28 @@ def class_shares(y_true: Any, y_pred: Any, axis: int, sparse: str) -> tuple[Any,
             f"y_true.shape={tuple(y_true.shape)}, y_pred.shape={tuple(y_pred.shape)}. "
             f"For class indices use {sparse}; else check the number of classes and the size of the output layer."
         )
-    y_true, y_pred = ops.moveaxis(y_true, axis, -1), ops.moveaxis(y_pred, axis, -1)
-    allowed = _within_unit(y_true)
-    y_true = screened(
-        y_true, allowed, "one-hot labels, or shares of classes, between 0 and 1", f"For class indices use {sparse}."
-    )
-    return y_true, y_pred, ops.all(allowed, axis=-1)
+
+
+def one_hot_indices(y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
+    """Class indices of one-hot labels, where a row of zeros has no class.
+
+    Args:
+        y_true: Labels 0 and 1, at most one 1 a row, shape `(..., classes)`.
+        y_pred: Predictions, same shape.
+
+    Returns:
+        int32 indices, shape `(..., 1)`; whether each row has a class, and whether it is allowed, shape `(...)`.
+
+    Raises:
+        ValueError: If the shapes differ, as with class indices; or, where the values can be seen, if a row is not
+            one-hot. In compiled code such a row cannot raise: see `poison`.
+    """
+    check_shares_shape(y_true, y_pred, "labels='index'")
+    ones = ops.equal(y_true, 1)
+    total = ops.sum(ops.cast(ones, "int32"), axis=-1)
+    allowed = ops.logical_and(ops.all(ops.logical_or(ones, ops.equal(y_true, 0)), axis=-1), total <= 1)
+    screened(total, allowed, "one-hot labels: zeros and at most one 1 a row", "For class indices use labels='index'.")
+    return ops.cast(ops.expand_dims(ops.argmax(ones, axis=-1), -1), "int32"), ops.equal(total, 1), allowed
 
 
 def signs(y_true: Any, y_pred: Any, labels: str) -> tuple[Any, Any, Any]:

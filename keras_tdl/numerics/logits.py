@@ -50,6 +50,12 @@ def negative_log_softmax(logits: Any) -> Any:
     return distance + ops.log1p(rest)
 
 
+def softmax(logits: Any) -> Any:
+    """exp(logits) over its sum. Without a gradient of its own."""
+    _, odds, rest, is_largest = compare_to_largest(logits)
+    return ops.where(is_largest, 1.0, odds) / (1.0 + rest)
+
+
 def cross_entropy_slope(weights: Any, logits: Any) -> Any:
     """Gradient of `sum(weights * -log softmax(logits))` in the logits: `softmax(logits) * sum(weights) - weights`."""
     _, odds, rest, is_largest = compare_to_largest(logits)

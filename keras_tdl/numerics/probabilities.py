@@ -9,7 +9,8 @@ from keras import ops
 from keras_tdl.numerics.gradient import with_gradient
 
 
-def _positive(p: Any) -> Any:
+def positive(p: Any) -> Any:
+    """`p`, and the smallest normal number where it is 0."""
     # a probability of 0 counts as the smallest normal number: the loss is 87.3 and the gradient -8.5e37 in
     # float32, not inf, whose product with a saturated softmax's gradient of 0 would be NaN
     tiny = float(np.finfo(keras.backend.standardize_dtype(p.dtype)).tiny)
@@ -17,11 +18,11 @@ def _positive(p: Any) -> Any:
 
 
 def _value(p: Any) -> Any:
-    return -ops.log(_positive(p))
+    return -ops.log(positive(p))
 
 
 def _slope(p: Any) -> Any:
-    return -1.0 / _positive(p)
+    return -1.0 / positive(p)
 
 
 #: `-log p`, with the plain formula's value and gradient for every p > 0.
@@ -34,8 +35,17 @@ def _value_complement(p: Any) -> Any:
 
 
 def _slope_complement(p: Any) -> Any:
-    return 1.0 / _positive(1.0 - p)
+    return 1.0 / positive(1.0 - p)
 
 
 #: `-log(1 - p)`, with the plain formula's value and gradient for every p < 1.
 negative_log_complement = with_gradient(_value_complement, (_slope_complement,))
+
+
+def log_ratio(p: Any, q: Any) -> Any:
+    """log(p / q), also where the two are nearly equal; 0 counts as in `positive`. Without a gradient of its own."""
+    p, q = positive(p), positive(q)
+    ratio = p / q
+    # p - q is exact where the ratio is near 1, and its digits are lost in the ratio
+    near = ops.logical_and(ratio > 0.5, ratio < 2.0)
+    return ops.where(near, ops.log1p(ops.where(near, (p - q) / q, 0.0)), ops.log(ratio))
