@@ -1,0 +1,136 @@
+"""One class out of several: penguins (three species) and digits (ten), with the losses the book offers for it.
+
+Sections 3.1 and 3.6 of the book pair the categorical cross-entropy with a softmax output, one unit a class, and the
+sparse form with integer labels; they name the multiclass hinge, Kullback-Leibler and focal losses as alternatives. The
+same small network is trained here with each of them. Then the pairings that the book warns of, and that no error
+message stops, are measured: squared errors, sigmoids in place of the softmax, and two softmaxes in a row.
+"""
+# ruff: noqa: E402 (the backend is chosen before Keras is imported)
+
+from typing import Any
+
+import numpy as np
+from _common import start, train_test_split
+
+run = start(__doc__, epochs=30, quick_epochs=6)
+
+import keras
+import matplotlib.pyplot as plt
+from palmerpenguins import load_penguins
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+
+import keras_tdl
+from keras_tdl import activations, losses
+
+# --- The data: features, integer labels, names of the classes -----------------------------------------------------------
+
+penguins = load_penguins().dropna()
+MEASURES = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"]
+species, species_names = penguins["species"].factorize(sort=True)
+digits = load_digits()
+DATA_SETS = {
+    "penguins": (penguins[MEASURES].to_numpy("float32"), species, list(species_names)),
+    "digits": (digits.data.astype("float32"), digits.target, [str(digit) for digit in range(10)]),
+}
+
+# --- The losses: what the output unit computes, the loss, whether it wants one-hot labels -----------------------------
+# A loss on logits goes with a linear output unit (None): the softmax is inside the loss, where it cannot saturate.
+
+PAIRINGS = {
+    "categorical cross-entropy": (None, losses.CategoricalCrossentropy(from_logits=True), True),
+    "sparse categorical cross-entropy": (None, losses.SparseCategoricalCrossentropy(from_logits=True), False),
+    "categorical focal, gamma 2": (None, losses.CategoricalFocalCrossentropy(from_logits=True), True),
+    "multiclass hinge": (None, losses.MulticlassHinge(), False),
+    "Kullback-Leibler": (activations.softmax, losses.KLDivergence(), True),
+}
+WRONG_PAIRINGS = {
+    "softmax with squared error": (activations.softmax, losses.MeanSquaredError(), True),
+    "sigmoids with categorical cross-entropy": (activations.sigmoid, losses.CategoricalCrossentropy(), True),
+    "softmax, and a loss that expects logits": (activations.softmax, PAIRINGS["categorical cross-entropy"][1], True),
+}
+
+
+def train(data: str, label: str, output: Any, loss: Any, one_hot: bool) -> dict[str, Any]:
+    """Trains the network with one pairing; the accuracy on the test rows after each epoch, and the answers."""
+    keras.utils.set_random_seed(run.seed)
+    x, y, names = DATA_SETS[data]
+    rows, test = train_test_split(len(x))
+    x = (x - x[rows].mean(axis=0)) / (x[rows].std(axis=0) + 1e-3)
+    model = keras.Sequential([keras.Input(x.shape[1:]), keras.layers.Dense(32, activations.relu)])
+    model.add(keras.layers.Dense(len(names), output))
+    model.compile(keras.optimizers.Adam(0.01), loss, metrics=["categorical_accuracy" if one_hot else "sparse_categorical_accuracy"])
+    targets = keras.utils.to_categorical(y, len(names)) if one_hot else y
+    history = model.fit(
+        x[rows],
+        targets[rows],
+        validation_data=(x[test], targets[test]),
+        batch_size=64,
+        validation_batch_size=512,
+        epochs=run.epochs,
+        verbose=0,
+        callbacks=[run.progress(f"{data}: {label}")],
+    )
+    accuracy = next(values for name, values in history.history.items() if name.startswith("val_") and "acc" in name)
+    scores = model.predict(x[test], batch_size=512, verbose=0)
+    if output is None:  # logits: what a softmax makes of them
+        scores = keras.ops.convert_to_numpy(activations.softmax(keras.ops.convert_to_tensor(scores)))
+    probabilities = scores / scores.sum(axis=1, keepdims=True)
+    # How sure the network is of the right class, as the mean cross-entropy in nats: what an answer is worth
+    surprise = -np.log(np.maximum(probabilities[np.arange(len(test)), y[test]], 1e-30)).mean()
+    error = keras_tdl.metrics.ZeroOneLoss()
+    error.update_state(y[test], scores)
+    return {
+        "model": model,
+        "accuracy": accuracy,
+        "error": float(error.result()),
+        "surprise": float(surprise),
+        "truth": y[test],
+        "answers": scores.argmax(axis=1),
+    }
+
+
+# --- 1. Right pairings, 2. wrong pairings ---------------------------------------------------------------------------
+
+COLUMNS = ["output and loss", "after 1 epoch", "at the end", "wrong", "cross-entropy, nats"]
+results: dict[str, dict[str, Any]] = {}
+for data, (x, y, _) in DATA_SETS.items():
+    rows, test = train_test_split(len(x))
+    scale = x[rows].std(axis=0) + 1e-3
+    peer = LogisticRegression(max_iter=1000).fit(x[rows] / scale, y[rows])
+    sure = -np.log(peer.predict_proba(x[test] / scale)[np.arange(len(test)), y[test]]).mean()
+    right = peer.score(x[test] / scale, y[test])
+    baseline = ("logistic regression (scikit-learn)", "-", f"{right:.1%}", f"{1 - right:.1%}", float(sure))
+    for title, pairings in (("right pairings", PAIRINGS), ("wrong pairings", WRONG_PAIRINGS)):
+        table = [baseline] if pairings is PAIRINGS else []
+        for label, pairing in pairings.items():
+            result = results[f"{data}: {label}"] = train(data, label, *pairing)
+            first, last = result["accuracy"][0], result["accuracy"][-1]
+            table.append((label, f"{first:.1%}", f"{last:.1%}", f"{result['error']:.1%}", result["surprise"]))
+        note = "" if pairings is PAIRINGS else "Nothing raises an error here: the price is slower learning and answers less sure."
+        run.table(f"{data}: {title} (accuracy on unseen rows)", COLUMNS, table, note)
+
+# --- 3. Plots -----------------------------------------------------------------------------------------------------------
+
+figure, axes = plt.subplots(1, 2, figsize=(11, 5), layout="constrained", width_ratios=[1, 1.4])
+for data, axis in zip(DATA_SETS, axes, strict=True):
+    result, names = results[f"{data}: sparse categorical cross-entropy"], DATA_SETS[data][2]
+    counts = np.zeros((len(names), len(names)), int)
+    np.add.at(counts, (result["truth"], result["answers"]), 1)
+    axis.imshow(counts, cmap="Blues")
+    for (i, j), count in np.ndenumerate(counts):
+        axis.text(j, i, count or "", ha="center", va="center", color="white" if count > counts.max() / 2 else "black")
+    axis.set(xticks=range(len(names)), yticks=range(len(names)), xlabel="answer", ylabel="truth")
+    axis.set_xticklabels(names), axis.set_yticklabels(names)
+    axis.set_title(f"{data}: {np.trace(counts)} of {counts.sum()} right")
+run.plot(figure, "confusion", "Confusion matrices of the unseen penguins and digits, sparse categorical cross-entropy")
+
+figure, axis = plt.subplots(figsize=(7.5, 4.5), layout="constrained")
+for pairings, style in ((PAIRINGS, "-"), (WRONG_PAIRINGS, "--")):
+    for label in pairings:
+        accuracy = results[f"digits: {label}"]["accuracy"]
+        axis.plot(range(1, len(accuracy) + 1), accuracy, style, label=label)
+axis.set(xlabel="epoch", ylabel="accuracy on unseen digits", ylim=(0.6, 1.0), title="Digits: right pairings solid, wrong ones dashed")
+axis.legend(fontsize=8, loc="lower right")
+run.plot(figure, "accuracy", "Accuracy on unseen digits after each epoch for right and wrong pairings of output and loss")
+run.finish(results["digits: sparse categorical cross-entropy"]["model"])
