@@ -1,7 +1,9 @@
 """Losses, as functions and as classes."""
 
 from keras_tdl.losses.binary_crossentropy import BinaryCrossentropy, binary_crossentropy
+from keras_tdl.losses.binary_focal_crossentropy import BinaryFocalCrossentropy, binary_focal_crossentropy
 from keras_tdl.losses.categorical_crossentropy import CategoricalCrossentropy, categorical_crossentropy
+from keras_tdl.losses.categorical_focal_crossentropy import CategoricalFocalCrossentropy, categorical_focal_crossentropy
 from keras_tdl.losses.exponential_loss import ExponentialLoss, exponential_loss
 from keras_tdl.losses.hinge import Hinge, hinge
 from keras_tdl.losses.huber import Huber, huber
@@ -14,11 +16,17 @@ from keras_tdl.losses.sparse_categorical_crossentropy import (
     SparseCategoricalCrossentropy,
     sparse_categorical_crossentropy,
 )
+from keras_tdl.losses.sparse_categorical_focal_crossentropy import (
+    SparseCategoricalFocalCrossentropy,
+    sparse_categorical_focal_crossentropy,
+)
 from keras_tdl.losses.squared_hinge import SquaredHinge, squared_hinge
 
 __all__ = [
     "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
     "ExponentialLoss",
     "Hinge",
     "Huber",
@@ -28,9 +36,12 @@ __all__ = [
     "MulticlassHinge",
     "NegativeLogLikelihood",
     "SparseCategoricalCrossentropy",
+    "SparseCategoricalFocalCrossentropy",
     "SquaredHinge",
     "binary_crossentropy",
+    "binary_focal_crossentropy",
     "categorical_crossentropy",
+    "categorical_focal_crossentropy",
     "exponential_loss",
     "hinge",
     "huber",
@@ -40,5 +51,6 @@ __all__ = [
     "multiclass_hinge",
     "negative_log_likelihood",
     "sparse_categorical_crossentropy",
+    "sparse_categorical_focal_crossentropy",
     "squared_hinge",
 ]

@@ -9,6 +9,7 @@ from keras_tdl.numerics import (
     class_shares,
     cross_entropy_slope,
     log_ratio,
+    minus_log,
     negative_log_softmax,
     poison,
     positive,
@@ -63,7 +64,7 @@ def _log_ratio(y_true: Any, y_pred: Any, from_logits: bool, target_from_logits: 
     if not (from_logits or target_from_logits):
         return log_ratio(y_true, y_pred)
     own, other = (
-        negative_log_softmax(x) if logits else -ops.log(positive(x))
+        negative_log_softmax(x) if logits else minus_log(x)
         for x, logits in ((y_true, target_from_logits), (y_pred, from_logits))
     )
     return other - own

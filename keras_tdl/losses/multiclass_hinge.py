@@ -1,4 +1,4 @@
-"""Hinge losses of several classes. Book section 3.1 names them; Crammer and Singer (2001), Weston and Watkins (1999)."""
+"""Hinge losses of several classes. Book section 3.1; Crammer and Singer (2001), Weston and Watkins (1999)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -202,8 +202,8 @@ CARD = register(
             {"labels": "one_hot", "margin": 2.0},
             {"method": "weston_watkins", "labels": "one_hot", "class_weight": [0.5, 1.0, 2.0, 0.0]},
         ),
-        built_in="Keras 3.15.1 has CategoricalHinge, which is Crammer-Singer's with margin 1 and one-hot labels only while "
-        "a rival's score is above 0: it counts negative rival scores as 0.",
+        built_in="Keras 3.15.1 has CategoricalHinge, which is Crammer-Singer's with margin 1 and one-hot labels only "
+        "while a rival's score is above 0: it counts negative rival scores as 0.",
         book="3.1",
         sources=(
             Source(

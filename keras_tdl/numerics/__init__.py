@@ -2,6 +2,12 @@
 
 from keras_tdl.numerics.alignment import aligned, float_tensor, rounded_once
 from keras_tdl.numerics.exact import exp_product, power, shortfall, subtract_exactly
+from keras_tdl.numerics.focal import (
+    binary_focal_of_logits,
+    binary_focal_of_probability,
+    focal_of_logits,
+    focal_of_probability,
+)
 from keras_tdl.numerics.gradient import visible, with_gradient
 from keras_tdl.numerics.labels import (
     binary_labels,
@@ -27,12 +33,14 @@ from keras_tdl.numerics.logits import (
     softplus,
     sparse_cross_entropy,
 )
-from keras_tdl.numerics.probabilities import log_ratio, negative_log, negative_log_complement, positive
+from keras_tdl.numerics.probabilities import log_ratio, minus_log, negative_log, negative_log_complement, positive
 from keras_tdl.numerics.surrogates import check_surrogate, surrogate_slope
 from keras_tdl.numerics.validation import check_choice, check_number
 
 __all__ = [
     "aligned",
+    "binary_focal_of_logits",
+    "binary_focal_of_probability",
     "binary_labels",
     "check_choice",
     "check_class_index",
@@ -46,7 +54,10 @@ __all__ = [
     "cross_entropy_slope",
     "exp_product",
     "float_tensor",
+    "focal_of_logits",
+    "focal_of_probability",
     "log_ratio",
+    "minus_log",
     "negative_log",
     "negative_log_complement",
     "negative_log_softmax",

@@ -55,14 +55,20 @@ def power(base: Any, exponent: float) -> Any:
 
 
 def multiply_exactly(a: Any, b: Any) -> tuple[Any, Any]:
-    """`a * b` as a pair: the rounded product and its rounding error, 0 where the factors are too large to split."""
+    """`a * b` as a pair: the rounded product and its error, 0 where the factors are too large to split.
+
+    The error of a plain number `b` includes what rounding `b` to the dtype of `a` left out.
+    """
     product = a * b
+    low = 0.0
     if isinstance(b, int | float):
         if math.frexp(b)[0] in (0.5, -0.5, 0.0):
             return product, ops.zeros_like(product)  # multiplying by a power of two is exact
+        b, low = constant_parts(b, a)
         b = ops.convert_to_tensor(b, a.dtype)
     (a_high, a_low), (b_high, b_low) = _split(a), _split(b)
     error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+    error = error + low * a if low else error
     return product, ops.where(ops.abs(product) < 1e4, error, ops.zeros_like(product))
 
 

@@ -17,7 +17,8 @@ def positive(p: Any) -> Any:
     return ops.maximum(p, tiny)
 
 
-def _value(p: Any) -> Any:
+def minus_log(p: Any) -> Any:
+    """-log p. Without a gradient of its own."""
     return -ops.log(positive(p))
 
 
@@ -26,12 +27,13 @@ def _slope(p: Any) -> Any:
 
 
 #: `-log p`, with the plain formula's value and gradient for every p > 0.
-negative_log = with_gradient(_value, (_slope,))
+negative_log = with_gradient(minus_log, (_slope,))
 
 
-def _value_complement(p: Any) -> Any:
+def minus_log_complement(p: Any) -> Any:
+    """-log(1 - p). Without a gradient of its own."""
     # 1 - p is exact from 1/2 on; below, log1p keeps the digits of p that 1 - p would round away
-    return ops.where(p < 0.5, -ops.log1p(-ops.minimum(p, 0.5)), _value(1.0 - p))
+    return ops.where(p < 0.5, -ops.log1p(-ops.minimum(p, 0.5)), minus_log(1.0 - p))
 
 
 def _slope_complement(p: Any) -> Any:
@@ -39,7 +41,7 @@ def _slope_complement(p: Any) -> Any:
 
 
 #: `-log(1 - p)`, with the plain formula's value and gradient for every p < 1.
-negative_log_complement = with_gradient(_value_complement, (_slope_complement,))
+negative_log_complement = with_gradient(minus_log_complement, (_slope_complement,))
 
 
 def log_ratio(p: Any, q: Any) -> Any:

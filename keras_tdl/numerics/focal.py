@@ -1,0 +1,127 @@
+"""The focal factor (1 - p)^gamma times -log p, where p is far from 1 and where 1 - p is far below its rounding.
+
+With M = 1 - p and L = -log p, the derivative of M^gamma L in -L is M^gamma (1 + gamma p L / M): no power below gamma,
+and L / M, which goes to 1 with p, instead of a quotient of two zeros.
+"""
+
+from typing import Any
+
+from keras import ops
+
+from keras_tdl.numerics.exact import exp_product, power
+from keras_tdl.numerics.gradient import with_gradient
+from keras_tdl.numerics.logits import compare_to_largest, cross_entropy_slope, sigmoid, softplus
+from keras_tdl.numerics.probabilities import minus_log, minus_log_complement, positive
+
+
+def _quotient(a: Any, b: Any) -> Any:
+    """`a / b` of two quantities that reach 0 together, where the quotient is 1."""
+    return ops.where(b == 0, 1.0, a / ops.where(b == 0, 1.0, b))
+
+
+# One class's term on probabilities: (1 - p)^gamma (-log p)
+
+
+def _term(p: Any, gamma: float) -> Any:
+    return power(ops.maximum(1.0 - p, 0.0), gamma) * minus_log(p)
+
+
+def _term_slope(p: Any, gamma: float) -> Any:
+    others = ops.maximum(1.0 - p, 0.0)
+    return -power(others, gamma) * (1.0 / positive(p) + gamma * _quotient(minus_log(p), others))
+
+
+#: `(1 - p)^gamma (-log p)` of `(p, gamma)`.
+focal_of_probability = with_gradient(_term, (_term_slope, None))
+
+
+# All classes on logits: sum over k of weights_k (1 - p_k)^gamma (-log p_k)
+
+
+def _parts(logits: Any) -> tuple[Any, Any, Any]:
+    """p, 1 - p and -log p of each class; 1 - p from the odds, so that it does not cancel at the largest logit."""
+    distance, odds, rest, is_largest = compare_to_largest(logits)
+    p = ops.where(is_largest, 1.0, odds) / (1.0 + rest)
+    others = ops.where(is_largest, rest, 1.0 + (rest - odds)) / (1.0 + rest)
+    return p, others, distance + ops.log1p(rest)
+
+
+def _focal_terms(weights: Any, logits: Any, gamma: float) -> Any:
+    _, others, log = _parts(logits)
+    return power(others, gamma) * log
+
+
+def _focal_value(weights: Any, logits: Any, gamma: float) -> Any:
+    terms = _focal_terms(weights, logits, gamma)
+    # a class without weight counts zero, even where its log-probability is -inf
+    return ops.sum(ops.where(weights == 0, 0.0, weights * terms), axis=-1)
+
+
+def _focal_slope(weights: Any, logits: Any, gamma: float) -> Any:
+    p, others, log = _parts(logits)
+    log = ops.minimum(log, 1e4)  # where p is 0 already, and p times an infinite log would be NaN
+    slope = power(others, gamma) * (1.0 + gamma * p * _quotient(log, others))
+    return cross_entropy_slope(weights * slope, logits)
+
+
+#: `sum(weights (1 - p)^gamma (-log p))` of `(weights, logits, gamma)`, along the last axis.
+focal_of_logits = with_gradient(_focal_value, (_focal_terms, _focal_slope, None), axis=-1)
+
+
+# Two classes, with label shares `negative` and `positive`: M^gamma B, where M = negative p + positive (1 - p) is the
+# probability of being wrong and B the cross-entropy
+
+
+def _binary_value(negative: Any, positive_share: Any, p: Any, gamma: float) -> Any:
+    wrong = negative * p + positive_share * (1.0 - p)
+    entropy = negative * minus_log_complement(p) + positive_share * minus_log(p)
+    return power(ops.maximum(wrong, 0.0), gamma) * entropy
+
+
+def _binary_slope(negative: Any, positive_share: Any, p: Any, gamma: float) -> Any:
+    wrong = ops.maximum(negative * p + positive_share * (1.0 - p), 0.0)
+    entropy = negative * minus_log_complement(p) + positive_share * minus_log(p)
+    slope = negative / positive(1.0 - p) - positive_share / positive(p)
+    return power(wrong, gamma) * (gamma * (negative - positive_share) * _quotient(entropy, wrong) + slope)
+
+
+#: Binary focal loss of `(negative, positive, p, gamma)`; no gradient in the labels.
+binary_focal_of_probability = with_gradient(_binary_value, (None, None, _binary_slope, None))
+
+
+def _wrong_power(negative: Any, positive_share: Any, logits: Any, gamma: float) -> tuple[Any, Any, Any]:
+    """M^gamma, and what M is made of: the smaller odds e and n in M = n / (1 + e)."""
+    small = ops.exp(-ops.abs(logits))
+    right = logits >= 0
+    wrong = ops.where(right, positive_share, negative) * small + ops.where(right, negative, positive_share)
+    wrong = ops.maximum(wrong, 0.0)
+    # of a hard label that is right, n is e itself: one exponential, whose power does not pile up its error
+    power_of_wrong = ops.where(wrong == small, exp_product(-ops.abs(logits), gamma), power(wrong, gamma))
+    return power_of_wrong / power(1.0 + small, gamma), small, wrong
+
+
+def _binary_logits_value(negative: Any, positive_share: Any, logits: Any, gamma: float) -> Any:
+    entropy = _weighted(negative, softplus(logits)) + _weighted(positive_share, softplus(-logits))
+    return _wrong_power(negative, positive_share, _finite(logits), gamma)[0] * entropy
+
+
+def _binary_logits_slope(negative: Any, positive_share: Any, logits: Any, gamma: float) -> Any:
+    logits = _finite(logits)
+    factor, small, wrong = _wrong_power(negative, positive_share, logits, gamma)
+    entropy = negative * softplus(logits) + positive_share * softplus(-logits)
+    # d log M / dz = (negative - positive) p (1 - p) / M
+    change = (negative - positive_share) * _quotient(small, wrong) / (1.0 + small)
+    return factor * (gamma * change * entropy + negative * sigmoid(logits) - positive_share * sigmoid(-logits))
+
+
+def _weighted(weight: Any, term: Any) -> Any:
+    return ops.where(weight == 0, 0.0, weight * term)
+
+
+def _finite(logits: Any) -> Any:
+    """Logits whose products with 0 are 0; beyond 1e4 every exponential is 0 or infinite already."""
+    return ops.clip(logits, -1e4, 1e4)
+
+
+#: Binary focal loss of `(negative, positive, logits, gamma)`; no gradient in the labels.
+binary_focal_of_logits = with_gradient(_binary_logits_value, (None, None, _binary_logits_slope, None))
