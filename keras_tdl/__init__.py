@@ -1,8 +1,8 @@
 """Activation functions and losses for Keras 3, exact on TensorFlow, JAX and PyTorch, extended by plug-ins."""
 
-from keras_tdl import activations, layers, losses
+from keras_tdl import activations, layers, losses, metrics
 from keras_tdl.catalogue import catalogue, get, load_model, load_plugins, register
 
 __version__ = "0.1.0"
 
-__all__ = ["activations", "catalogue", "get", "layers", "load_model", "load_plugins", "losses", "register"]
+__all__ = ["activations", "catalogue", "get", "layers", "load_model", "load_plugins", "losses", "metrics", "register"]

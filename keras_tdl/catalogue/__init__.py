@@ -1,6 +1,6 @@
 """What is known about each entry, who registered it, and how to find it by name."""
 
-from keras_tdl.catalogue.bases import Activation, Layer, Loss, check_axes
+from keras_tdl.catalogue.bases import Activation, Layer, Loss, Metric, check_axes
 from keras_tdl.catalogue.card import ActivationCard, Budget, Card, LossCard, Parameter, Source
 from keras_tdl.catalogue.discovery import Plugin
 from keras_tdl.catalogue.lookup import find, get
@@ -17,6 +17,7 @@ __all__ = [
     "Layer",
     "Loss",
     "LossCard",
+    "Metric",
     "Parameter",
     "Plugin",
     "Source",

@@ -154,6 +154,14 @@ class Loss(keras.losses.Loss):
         return {**config, **_arguments_config(self, config)}
 
 
+class Metric(keras.metrics.Mean):
+    """The mean of one number a sample, with a complete configuration. A subclass overrides `update_state`."""
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        return {**config, **_arguments_config(self, config)}
+
+
 class _Weight(keras.losses.Loss):
     """A loss of 1 for everything: unreduced, it is the weight that Keras gives each sample, masks included."""
 

@@ -55,8 +55,8 @@ def binary_focal_crossentropy(
     Examples:
         >>> import numpy as np
         >>> from keras_tdl.losses import binary_focal_crossentropy
-        >>> print(np.asarray(binary_focal_crossentropy([[1], [1]], [[0.9], [0.1]])).round(4))
-        [0.0011 1.8651]
+        >>> print(np.asarray(binary_focal_crossentropy([[1], [1]], [[0.5], [0.25]])).round(4))
+        [0.1733 0.7798]
 
     Source: T.-Y. Lin et al., "Focal Loss for Dense Object Detection", 2017, arXiv:1708.02002.
     """
