@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import keras
 from keras import ops
 
 from keras_tdl.catalogue import ActivationCard, Source, register
@@ -31,9 +32,11 @@ def tanh(x: Any) -> Any:
 
 
 def _value(x: Any) -> Any:
-    # -expm1(-2|x|) / (2 + expm1(-2|x|)): no cancellation near 0, and right where TensorFlow's float64 tanh rounds to 1
-    t = ops.expm1(-2.0 * ops.abs(x))
-    return ops.where(x < 0, t, -t) / (2.0 + t)
+    if keras.backend.standardize_dtype(x.dtype) != "float64":
+        return ops.tanh(x)
+    # TensorFlow's float64 tanh is 1 from 17.7 on, 6 ULP early; (1 - e) / (1 + e) is as exact as exp where e is small
+    e = ops.exp(-2.0 * ops.abs(x))
+    return ops.where(ops.abs(x) > 1.0, ops.sign(x) * (1.0 - e) / (1.0 + e), ops.tanh(x))
 
 
 def _slope(x: Any) -> Any:

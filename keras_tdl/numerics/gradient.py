@@ -57,8 +57,12 @@ class with_gradient:  # noqa: N801 - reads as a verb where it is used
         return self._apply(constants, tensors)
 
     def _apply(self, constants: tuple[Any, ...], tensors: Sequence[Any]) -> Any:
-        floats = [d for d in (keras.backend.standardize_dtype(t.dtype) for t in tensors) if "float" in d]
-        dtype = keras.backend.result_type(*floats, float)
+        # not keras.backend.result_type: on PyTorch that makes float32 of float64
+        dtypes = {d for d in (keras.backend.standardize_dtype(t.dtype) for t in tensors) if "float" in d}
+        if len(dtypes) == 1:
+            (dtype,) = dtypes
+        else:
+            dtype = "float64" if "float64" in dtypes else "float32" if dtypes else keras.config.floatx()
         compute_dtype = "float32" if dtype in HALF else dtype
         inputs = [ops.cast(tensor, compute_dtype) for tensor in tensors]
         result = _backend.apply(self, constants, *inputs)

@@ -8,7 +8,12 @@ import numpy as np
 
 DIGITS = {"float16": 10, "bfloat16": 7, "float32": 23, "float64": 52}
 SMALLEST = {"float16": 2.0**-14, "bfloat16": 2.0**-126, "float32": 2.0**-126, "float64": 2.0**-1022}
-LARGEST = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38, "float32": 3.4028234663852886e38, "float64": 1.797e308}
+LARGEST = {
+    "float16": 65504.0,
+    "bfloat16": 3.3895313892515355e38,
+    "float32": 3.4028234663852886e38,
+    "float64": 1.797e308,
+}
 
 
 def exact(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -71,9 +76,7 @@ def line(dtype: str = "float32", most: float = 80.0, points: Sequence[float] = (
     logarithmic = np.geomspace(1e-37 if dtype != "float16" else 1e-4, most, 50)
     # next to 0 the smallest normal numbers: hardware may read smaller ones as 0
     around = [np.nextafter(np.float32(p), np.float32(to)) if p else to for p in points for to in (-1.2e-38, 1.2e-38)]
-    grid = np.concatenate(
-        [np.linspace(-most, most, 163), logarithmic, -logarithmic, [0.0, -0.0], list(points), around]
-    )
+    grid = np.concatenate([np.linspace(-most, most, 163), logarithmic, -logarithmic, [0.0, -0.0], list(points), around])
     import ml_dtypes
 
     kind = ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype
