@@ -76,8 +76,8 @@ def binary_crossentropy(
     else:
         loss = negative * negative_log_complement(y_pred) + positive * negative_log(y_pred)
     if class_weight is not None:
-        class_weight = check_weights("class_weight", class_weight, size=2)
-        loss = loss * ((1.0 - y_true) * class_weight[0] + y_true * class_weight[1])
+        low, high = check_weights("class_weight", class_weight, size=2) or (1.0, 1.0)
+        loss = loss * ((1.0 - y_true) * low + y_true * high)
     return ops.mean(poison(loss, allowed), axis=-1)
 
 
@@ -144,7 +144,7 @@ class BinaryCrossentropy(Loss):
         self.from_logits = from_logits
         self.label_smoothing = check_number("label_smoothing", label_smoothing, least=0, most=1)
         self.axis = axis
-        self.pos_weight = check_factor("pos_weight", pos_weight, each="output")
+        self.pos_weight = None if pos_weight is None else check_factor("pos_weight", pos_weight, each="output")
         self.class_weight = check_weights("class_weight", class_weight, size=2)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

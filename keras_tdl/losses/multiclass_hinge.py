@@ -1,6 +1,6 @@
 """Hinge losses of several classes. Book section 3.1; Crammer and Singer (2001), Weston and Watkins (1999)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from keras import ops
@@ -105,7 +105,11 @@ def _one_vs_rest(index: Any, scores: Any, margin: float) -> Any:
     return ops.sum(shortfall(margin, ops.where(_is_own(index, scores), scores, -scores)), axis=-1)
 
 
-_METHODS = dict(zip(METHODS, (_crammer_singer, _weston_watkins, _one_vs_rest), strict=True))
+_METHODS: dict[str, Callable[..., Any]] = {
+    "crammer_singer": _crammer_singer,
+    "weston_watkins": _weston_watkins,
+    "one_vs_rest": _one_vs_rest,
+}
 
 
 class MulticlassHinge(Loss):

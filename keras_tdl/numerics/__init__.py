@@ -1,7 +1,7 @@
 """The stable forms that several rooms share, and the gradients that autodiff gets wrong."""
 
 from keras_tdl.numerics.alignment import aligned, float_tensor, rounded_once
-from keras_tdl.numerics.exact import exp_product, power, shortfall, subtract_exactly
+from keras_tdl.numerics.exact import exp_product, shortfall, subtract_exactly
 from keras_tdl.numerics.focal import (
     binary_focal_of_logits,
     binary_focal_of_probability,
@@ -64,7 +64,6 @@ __all__ = [
     "one_hot_indices",
     "poison",
     "positive",
-    "power",
     "rounded_once",
     "screened",
     "shortfall",

@@ -8,7 +8,6 @@ import math
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 # Knuth (1969), The Art of Computer Programming 2, section 4.2.2, theorem B; Dekker (1971), doi:10.1007/BF01397083.
@@ -22,14 +21,8 @@ def subtract_exactly(a: Any, b: Any) -> tuple[Any, Any]:
     return difference, (a - a_seen) - (b - b_seen)
 
 
-def constant_parts(constant: float, x: Any) -> tuple[float, float]:
-    """A number as the nearest one of `x`'s dtype, and what that rounding left out."""
-    high = float(np.asarray(constant, "float64" if "64" in keras.backend.standardize_dtype(x.dtype) else "float32"))
-    return high, constant - high
-
-
 def shortfall(constant: float, x: Any, x_error: Any = 0.0) -> Any:
-    """max(0, constant - x), as accurate near 0 as if `constant` had not been rounded to `x`'s dtype first.
+    """max(0, constant - x), accurate near 0 too.
 
     Args:
         constant: What `x` should reach.
@@ -39,36 +32,20 @@ def shortfall(constant: float, x: Any, x_error: Any = 0.0) -> Any:
     Returns:
         A tensor of the dtype of `x`. Its gradient in `x` is -1 where it is above 0, else 0: also at 0.
     """
-    high, low = constant_parts(constant, x)
     # the error of an infinite difference is NaN
-    short = (high - x) + (low - ops.where(ops.isfinite(x), x_error, 0.0))
+    short = (constant - x) - ops.where(ops.isfinite(x), x_error, 0.0)
     return ops.where(short <= 0, ops.zeros_like(short), short)
 
 
-def power(base: Any, exponent: float) -> Any:
-    """`base ** exponent` for a base from 0, as if `exponent` had not been rounded to `base`'s dtype first."""
-    if exponent == 0.0:
-        return ops.ones_like(base)
-    high, low = constant_parts(exponent, base)
-    result = ops.power(base, high)
-    return result * (1.0 + low * ops.log(ops.maximum(base, 1e-37))) if low else result
-
-
 def multiply_exactly(a: Any, b: Any) -> tuple[Any, Any]:
-    """`a * b` as a pair: the rounded product and its error, 0 where the factors are too large to split.
-
-    The error of a plain number `b` includes what rounding `b` to the dtype of `a` left out.
-    """
+    """`a * b` as a pair: the rounded product and its rounding error, 0 where the factors are too large to split."""
     product = a * b
-    low = 0.0
     if isinstance(b, int | float):
         if math.frexp(b)[0] in (0.5, -0.5, 0.0):
             return product, ops.zeros_like(product)  # multiplying by a power of two is exact
-        b, low = constant_parts(b, a)
         b = ops.convert_to_tensor(b, a.dtype)
     (a_high, a_low), (b_high, b_low) = _split(a), _split(b)
     error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
-    error = error + low * a if low else error
     return product, ops.where(ops.abs(product) < 1e4, error, ops.zeros_like(product))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_tdl.numerics.exact import exp_product, power
+from keras_tdl.numerics.exact import exp_product
 from keras_tdl.numerics.gradient import with_gradient
 from keras_tdl.numerics.logits import compare_to_largest, cross_entropy_slope, sigmoid, softplus
 from keras_tdl.numerics.probabilities import minus_log, minus_log_complement, positive
@@ -23,12 +23,12 @@ def _quotient(a: Any, b: Any) -> Any:
 
 
 def _term(p: Any, gamma: float) -> Any:
-    return power(ops.maximum(1.0 - p, 0.0), gamma) * minus_log(p)
+    return ops.power(ops.maximum(1.0 - p, 0.0), gamma) * minus_log(p)
 
 
 def _term_slope(p: Any, gamma: float) -> Any:
     others = ops.maximum(1.0 - p, 0.0)
-    return -power(others, gamma) * (1.0 / positive(p) + gamma * _quotient(minus_log(p), others))
+    return -ops.power(others, gamma) * (1.0 / positive(p) + gamma * _quotient(minus_log(p), others))
 
 
 #: `(1 - p)^gamma (-log p)` of `(p, gamma)`.
@@ -48,7 +48,7 @@ def _parts(logits: Any) -> tuple[Any, Any, Any]:
 
 def _focal_terms(weights: Any, logits: Any, gamma: float) -> Any:
     _, others, log = _parts(logits)
-    return power(others, gamma) * log
+    return ops.power(others, gamma) * log
 
 
 def _focal_value(weights: Any, logits: Any, gamma: float) -> Any:
@@ -60,7 +60,7 @@ def _focal_value(weights: Any, logits: Any, gamma: float) -> Any:
 def _focal_slope(weights: Any, logits: Any, gamma: float) -> Any:
     p, others, log = _parts(logits)
     log = ops.minimum(log, 1e4)  # where p is 0 already, and p times an infinite log would be NaN
-    slope = power(others, gamma) * (1.0 + gamma * p * _quotient(log, others))
+    slope = ops.power(others, gamma) * (1.0 + gamma * p * _quotient(log, others))
     return cross_entropy_slope(weights * slope, logits)
 
 
@@ -75,14 +75,14 @@ focal_of_logits = with_gradient(_focal_value, (_focal_terms, _focal_slope, None)
 def _binary_value(negative: Any, positive_share: Any, p: Any, gamma: float) -> Any:
     wrong = negative * p + positive_share * (1.0 - p)
     entropy = negative * minus_log_complement(p) + positive_share * minus_log(p)
-    return power(ops.maximum(wrong, 0.0), gamma) * entropy
+    return ops.power(ops.maximum(wrong, 0.0), gamma) * entropy
 
 
 def _binary_slope(negative: Any, positive_share: Any, p: Any, gamma: float) -> Any:
     wrong = ops.maximum(negative * p + positive_share * (1.0 - p), 0.0)
     entropy = negative * minus_log_complement(p) + positive_share * minus_log(p)
     slope = negative / positive(1.0 - p) - positive_share / positive(p)
-    return power(wrong, gamma) * (gamma * (negative - positive_share) * _quotient(entropy, wrong) + slope)
+    return ops.power(wrong, gamma) * (gamma * (negative - positive_share) * _quotient(entropy, wrong) + slope)
 
 
 #: Binary focal loss of `(negative, positive, p, gamma)`; no gradient in the labels.
@@ -96,8 +96,8 @@ def _wrong_power(negative: Any, positive_share: Any, logits: Any, gamma: float) 
     wrong = ops.where(right, positive_share, negative) * small + ops.where(right, negative, positive_share)
     wrong = ops.maximum(wrong, 0.0)
     # of a hard label that is right, n is e itself: one exponential, whose power does not pile up its error
-    power_of_wrong = ops.where(wrong == small, exp_product(-ops.abs(logits), gamma), power(wrong, gamma))
-    return power_of_wrong / power(1.0 + small, gamma), small, wrong
+    power_of_wrong = ops.where(wrong == small, exp_product(-ops.abs(logits), gamma), ops.power(wrong, gamma))
+    return power_of_wrong / ops.power(1.0 + small, gamma), small, wrong
 
 
 def _binary_logits_value(negative: Any, positive_share: Any, logits: Any, gamma: float) -> Any:

@@ -239,18 +239,18 @@ def check_weights(name: str, value: Any, each: str = "class", size: int | None =
         raise ValueError(
             f"Expected {name} to be None or {count} from 0 for each {each}, in their order. Received: {name}={value!r}."
         )
-    return weights.tolist()
+    return [float(weight) for weight in weights]
 
 
-def check_factor(name: str, value: Any, each: str = "class") -> float | list[float] | None:
-    """One number from 0, a list of such numbers, or `None`.
+def check_factor(name: str, value: Any, each: str = "class") -> float | list[float]:
+    """One number from 0, or a list of such numbers.
 
     Raises:
-        TypeError: If it is none of these.
+        TypeError: If it is neither.
         ValueError: If a number is negative or not finite.
     """
-    if value is None or isinstance(value, Sequence | np.ndarray):
-        return check_weights(name, value, each)
+    if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str):
+        return check_weights(name, value, each) or []
     return check_number(name, value, least=0)
 
 
