@@ -9,6 +9,7 @@ import sys
 import textwrap
 import venv
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -273,6 +274,14 @@ def test_an_interrupted_import_is_undone_and_tried_again(world: World) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GO", "1")
         assert keras_tdl.get("triple")(1.0) == 3.0
+
+
+def test_threads_that_need_a_plugin_at_once_all_get_it(world: World) -> None:
+    world.install("slow", "import time\ntime.sleep(0.2)\n" + room("triple"))
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(find, ["triple"] * 4))
+    assert len({id(entry) for entry in found}) == 1
+    assert world.imported() == ["slow"]
 
 
 def test_malformed_metadata_of_others_hides_nothing(world: World) -> None:

@@ -46,7 +46,7 @@ def load_model(path: str | os.PathLike[str], custom_objects: Any = None, compile
     Examples:
         >>> import keras, keras_tdl, tempfile
         >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-        >>> model.compile(loss=keras_tdl.losses.Huber(delta=2.0))
+        >>> model.compile("sgd", loss=keras_tdl.losses.Huber(delta=2.0))
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     model.save(f"{folder}/model.keras")
         ...     keras_tdl.load_model(f"{folder}/model.keras").loss.delta

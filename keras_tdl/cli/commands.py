@@ -1,5 +1,6 @@
 """`keras-tdl list` and `keras-tdl show`."""
 
+import dataclasses
 import json
 import sys
 import warnings
@@ -36,7 +37,7 @@ def list_command(kind: str | None, as_json: bool) -> None:
     plugins = _load()
     entries = [entry for entry in keras_tdl.catalogue().values() if kind in (None, entry.card.kind)]
     if as_json:
-        states = [plugin.__dict__ for plugin in plugins]
+        states = [dataclasses.asdict(plugin) for plugin in plugins]
         _print_json({"entries": [summarised(entry) for entry in entries], "plugins": states})
     else:
         page.print_list(entries, [plugin for plugin in plugins if plugin.status == "broken"])
