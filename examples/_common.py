@@ -60,6 +60,7 @@ class Run:
         self.epochs: int = args.epochs
         self.seed: int = args.seed
         self.quick: bool = args.quick
+        self.verbose = 1 if sys.stdout.isatty() else 2  # for `fit`: no moving bars in a file
         self.out: Path = args.out or Path("results") / example / backend
         self.out.mkdir(parents=True, exist_ok=True)
         self.results: dict[str, Any] = {"example": example, "backend": backend, "tables": {}, "figures": {}}
@@ -70,13 +71,13 @@ class Run:
         """A callback for `fit(verbose=0)`: one progress bar for all epochs in place of one for each."""
         import keras
 
+        epochs, verbose = self.epochs, self.verbose
+
         class EpochBar(keras.callbacks.Callback):
             def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
                 print(label)
-                verbose = 1 if sys.stdout.isatty() else 2  # into a file: one plain line at the end
-                self.bar = keras.utils.Progbar(
-                    self.params["epochs"], verbose=verbose, stateful_metrics=["loss", "val_loss"], unit_name="epoch"
-                )
+                names = ["loss", "val_loss"]
+                self.bar = keras.utils.Progbar(epochs, verbose=verbose, stateful_metrics=names, unit_name="epoch")
 
             def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
                 losses = [(name, value) for name, value in (logs or {}).items() if name in ("loss", "val_loss")]
