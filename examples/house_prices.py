@@ -143,11 +143,11 @@ figure.supxlabel("paid, thousand $")
 figure.supylabel("predicted, thousand $")
 run.plot(figure, "predictions", "Predicted against paid prices for three losses, with right and with corrupted prices")
 
-figure, axis = plt.subplots(figsize=(6.5, 3.8), layout="constrained")
+figure, axis = plt.subplots(figsize=(8, 3.8), layout="constrained")
 for name in losses:
     line = axis.plot(clean[name][1]["val_loss"], label=name)[0]
     axis.plot(dirty[name][1]["val_loss"], "--", color=line.get_color(), label=f"{name}, 1 % of the prices wrong")
 axis.set(xlabel="epoch", ylabel="loss on the test sales", yscale="log", title="Each network's own loss")
-axis.legend(fontsize=8)
+figure.legend(fontsize=8, loc="outside right upper")
 run.plot(figure, "loss", "Loss on unseen sales after each epoch, for three losses with right and corrupted prices")
 run.finish(clean["Huber, delta 0.5"][0])

@@ -148,6 +148,6 @@ for axis, prefix, title in zip(axes, ("digits", "sure"), ("a good start", "a sta
         axis.plot(range(1, len(accuracy) + 1), accuracy, "--" if label in WRONG_PAIRINGS else "-", label=label)
     axis.set(xlabel="epoch", title=f"digits, from {title}")
 axes[0].set_ylabel("accuracy on unseen digits")
-axes[1].legend(fontsize=8, loc="lower right")
+axes[1].legend(fontsize=8, loc=(0.35, 0.6))
 run.plot(figure, "accuracy", "Accuracy on unseen digits after each epoch for right and wrong pairings of output and loss")
 run.finish(results["digits: sparse categorical cross-entropy"]["model"])

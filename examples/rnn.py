@@ -113,7 +113,7 @@ for name in NETWORKS:
     axes[2].semilogy(np.maximum(gradients["64 pixels", name], 1e-12), label=name)
 for axis, length in zip(axes, SEQUENCES, strict=False):
     axis.set(title=f"a digit as {length}", xlabel="epoch", ylabel="accuracy on unseen digits", ylim=(0, 1))
-axes[2].set(title="64 pixels: the gradient that arrives", xlabel="step", ylabel="size, before training")
+axes[2].set(title="64 pixels: the gradient that arrives", xlabel="step", ylabel="size before training, at least 1e-12")
 axes[0].legend(fontsize=8, loc="lower right")
 run.plot(figure, "memory", "Accuracy on short and long sequences, and the gradient that arrives at each of 64 steps")
 run.finish(kept)

@@ -74,11 +74,11 @@ run.table("The first iteration", ["", "the book", "computed"], rows, f"by hand =
 print("Sign: a step down the loss goes to 0.6; the book's 1.4 climbs it. x1 = x2 = 0, so their weights do not move.\n")
 
 model = network(ones, keras_tdl.activations.linear)
-model.fit(X, Y, batch_size=4, epochs=300, shuffle=False, verbose=0)
+model.fit(np.tile(X, (300, 1)), np.tile(Y, (300, 1)), batch_size=4, shuffle=False, verbose=0)
 columns = stacked(model)[0]
 random_start = [np.random.default_rng(run.seed).normal(size=w.shape) for w in ones]
 linear = network(random_start, keras_tdl.activations.linear)
-linear.fit(X, Y, batch_size=4, epochs=600, shuffle=False, verbose=0)
+linear.fit(np.tile(X, (800, 1)), np.tile(Y, (800, 1)), batch_size=4, shuffle=False, verbose=0)
 outputs = np.ravel(linear.predict(X, verbose=0))
 print(f"Symmetry: 300 steps later the hidden units are still equal to {np.ptp(columns, axis=1).max():.0e}.")
 print(f"Linearity: from random weights, identity units end at {outputs.round(3)} for (0,0) (0,1) (1,0) (1,1).\n")
@@ -106,13 +106,17 @@ run.note(curve=curve, curve_error=curve_error, first_iteration_error=float(diffe
 entries = [entry.card for entry in keras_tdl.catalogue().values()]
 names = [card.name for card in entries if card.kind == "activation" and card.axis is None]  # softmax needs an axis
 starts = [np.random.default_rng(run.seed * SEEDS + seed) for seed in range(SEEDS)]
-start_weights = [np.stack([rng.normal(size=size) for rng in starts]) for size in [(2, HIDDEN), (HIDDEN,), (HIDDEN, 1), (1,)]]
+start_weights = [
+    np.stack([rng.normal(size=size) for rng in starts]) for size in [(2, HIDDEN), (HIDDEN,), (HIDDEN, 1), (1,)]
+]
 
 inputs = keras.Input((len(names), SEEDS, 2))
 weighted_sums = keras.layers.EinsumDense("basi,asio->baso", (len(names), SEEDS, HIDDEN), bias_axes="aso")(inputs)
 hidden = []
 for number, name in enumerate(names):
-    units = keras.layers.Reshape((SEEDS * HIDDEN,))(weighted_sums[:, number])  # a channel a unit: PReLU learns a slope each
+    units = keras.layers.Reshape((SEEDS * HIDDEN,))(
+        weighted_sums[:, number]
+    )  # a channel a unit: PReLU learns a slope each
     hidden.append(keras.layers.Reshape((1, SEEDS, HIDDEN))(keras.layers.Activation(keras_tdl.get(name))(units)))
 hidden = keras.layers.Concatenate(axis=1)(hidden)
 logits = keras.layers.EinsumDense("basi,asio->baso", (len(names), SEEDS, 1), bias_axes="aso")(hidden)
@@ -135,7 +139,9 @@ networks.fit(x, y, batch_size=4, epochs=run.epochs, shuffle=False, verbose=0, ca
 
 answers = networks.predict(for_all(X), verbose=0)[..., 0] > 0
 right = answers == (Y[:, :, None] > 0.5)  # 4 rows x activations x seeds
-solved = {name: [int(seed) for seed in np.flatnonzero(right[:, number].all(axis=0))] for number, name in enumerate(names)}
+solved = {
+    name: [int(seed) for seed in np.flatnonzero(right[:, number].all(axis=0))] for number, name in enumerate(names)
+}
 rows = [
     (name, f"{len(solved[name])} of {SEEDS}", " ".join(map(str, solved[name])) or "-", f"{right[:, number].mean():.0%}")
     for number, name in enumerate(names)
@@ -152,7 +158,7 @@ run.note(solved=solved)
 
 side = np.linspace(-0.5, 1.5, 61, dtype="float32")
 grid = np.stack(np.meshgrid(side, side), -1).reshape(-1, 2)
-surface = 1 / (1 + np.exp(-networks.predict(for_all(grid), batch_size=512, verbose=0)[..., 0]))
+surface = np.tanh(networks.predict(for_all(grid), batch_size=1024, verbose=0)[..., 0] / 2) / 2 + 0.5  # the sigmoid
 figure, axes = plt.subplots(-(-len(names) // 4), 4, figsize=(11, 3 * -(-len(names) // 4)), layout="constrained")
 for axis in axes.flat:
     axis.set_axis_off()
@@ -163,7 +169,9 @@ for number, (name, axis) in enumerate(zip(names, axes.flat, strict=False)):
     axis.scatter(*X.T, c=Y[:, 0], cmap="RdBu_r", edgecolors="black", s=70, zorder=3)
     axis.set_title(f"{name}\n{len(solved[name])} of {SEEDS} seeds", fontsize=10)
 figure.colorbar(image, ax=axes, label="probability that the answer is 1", shrink=0.6)
-run.plot(figure, "boundaries", "What a 2-3-1 network learns from XOR: a panel for each hidden activation, its best seed")
+run.plot(
+    figure, "boundaries", "What a 2-3-1 network learns from XOR: a panel for each hidden activation, its best seed"
+)
 
 figure, axis = plt.subplots(figsize=(6, 3.5))
 axis.plot(by_hand_curve, linewidth=4, alpha=0.4, label="NumPy, by hand")
