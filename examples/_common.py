@@ -17,7 +17,7 @@ BACKENDS = ("tensorflow", "jax", "torch")
 DATA = Path(__file__).parent / "data"
 
 
-def start(story: str, epochs: int, quick_epochs: int = 2, **choices: Sequence[str]) -> "Run":
+def start(story: str | None, epochs: int, quick_epochs: int = 2, **choices: Sequence[str]) -> "Run":
     """Reads the flags, chooses the backend, sets the seeds. Call it before the first `import keras`.
 
     Args:

@@ -23,7 +23,7 @@ import keras_tdl
 BOOK_LOSSES = [1.5404, 1.2538, 1.1573, 1.0894, 1.0331]
 CIFAR_NAMES = ["plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 
-# --- The data: images (rows, height, width, channels) between 0 and 1, integer labels (rows,) ----------------------------
+# --- The data: images (rows, height, width, channels) between 0 and 1, integer labels (rows,) -----
 
 
 def prepared(images: np.ndarray, labels: np.ndarray, brightest: float) -> tuple[np.ndarray, np.ndarray]:
@@ -44,7 +44,7 @@ else:
 if run.quick:
     learn = (learn[0][:800], learn[1][:800])
 
-# --- The book's network ------------------------------------------------------------------------------------------------
+# --- The book's network ---------------------------------------------------------------------------
 
 model = keras.Sequential(
     [
@@ -62,7 +62,7 @@ model.compile(
 print(f"{run.args.data}: {len(learn[0])} images to learn from, {len(unseen[0])} unseen, {model.count_params()} weights")
 history = model.fit(*learn, batch_size=32, epochs=run.epochs, validation_data=unseen, verbose=run.verbose).history
 
-# --- Against a model that does not know what a neighbour is, and against the book ----------------------------------------
+# --- Against a model that does not know what a neighbour is, and against the book -----------------
 
 some = np.random.default_rng(run.seed).permutation(len(learn[0]))[:2000]  # more takes scikit-learn long on CIFAR-10
 flat = [np.reshape(x, (len(x), -1)) for x in (learn[0][some], unseen[0])]
@@ -79,7 +79,7 @@ for epoch, loss in enumerate(history["loss"]):
 columns = ["epoch", "the book, CIFAR-10", f"here, {run.args.data}", "on unseen images"]
 run.table("Loss after each epoch", columns, rows, "The book shows the loss on the images it trains on only.")
 
-# --- Plots ----------------------------------------------------------------------------------------------------------------
+# --- Plots ----------------------------------------------------------------------------------------
 
 figure, axis = plt.subplots(figsize=(6, 3.8), layout="constrained")
 epochs = range(1, run.epochs + 1)
@@ -96,8 +96,8 @@ order = np.argsort(answers == unseen[1], kind="stable")[:10]  # the mistakes fir
 figure, axes = plt.subplots(2, 5, figsize=(8.5, 4), layout="constrained")
 for axis, row in zip(axes.flat, order, strict=True):
     axis.imshow(unseen[0][row].squeeze(), cmap="gray_r")
-    good = answers[row] == unseen[1][row]
-    axis.set_title(f"{names[unseen[1][row]]}, read as {names[answers[row]]}", fontsize=9, color="black" if good else "crimson")
+    color = "black" if answers[row] == unseen[1][row] else "crimson"
+    axis.set_title(f"{names[unseen[1][row]]}, read as {names[answers[row]]}", fontsize=9, color=color)
     axis.set_axis_off()
 run.plot(figure, "mistakes", "Ten unseen images, the ones named wrong first, with the truth and the network's answer")
 

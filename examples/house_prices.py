@@ -23,7 +23,7 @@ from sklearn.linear_model import LinearRegression
 
 import keras_tdl
 
-# --- The data ---------------------------------------------------------------------------------------------------------
+# --- The data -------------------------------------------------------------------------------------
 
 houses = pd.read_csv(DATA / "ames.csv.gz")
 price = houses.pop("Sale_Price").to_numpy("float32")
@@ -51,7 +51,7 @@ def scores(predicted: np.ndarray) -> tuple[float, int]:
     return float(1 - np.sum(error**2) / np.sum((price[test] - price[test].mean()) ** 2)), round(np.abs(error).mean())
 
 
-# --- The network ------------------------------------------------------------------------------------------------------
+# --- The network ----------------------------------------------------------------------------------
 
 
 def network(x: np.ndarray) -> keras.Model:
@@ -84,16 +84,15 @@ def fit(columns: list[str], loss: Any, label: str, prices: np.ndarray = price) -
     return model, history.history, predicted
 
 
-# --- 1. Better features, better models -----------------------------------------------------------------------------
+# --- 1. Better features, better models ------------------------------------------------------------
 
 rows: list[tuple[Any, ...]] = [("the mean price", "none", *scores(np.full(len(test), price[train].mean())))]
-model = history = predicted = None
 for features, columns in FEATURES.items():
     x = table_of(columns)
     for name, peer in (("linear", LinearRegression()), ("boosting", GradientBoostingRegressor(random_state=0))):
         rows.append((name, features, *scores(peer.fit(x[train], price[train]).predict(x[test]))))
-    model, history, predicted = fit(columns, keras_tdl.losses.MeanSquaredError(), f"network, {features}")
-    rows.append(("network", features, *scores(predicted)))
+    last = fit(columns, keras_tdl.losses.MeanSquaredError(), f"network, {features}")
+    rows.append(("network", features, *scores(last[2])))
 run.table(
     "House prices on 586 sales that no model has seen",
     ["model", "features", "R²", "mean error, $"],
@@ -101,7 +100,7 @@ run.table(
     "linear and boosting are scikit-learn's. The book trains a network on its four features and prints no figures.",
 )
 
-# --- 2. One zero too many in 1 % of the training prices --------------------------------------------------------------
+# --- 2. One zero too many in 1 % of the training prices -------------------------------------------
 
 wrong = np.random.default_rng(run.seed).choice(train, len(train) // 100, replace=False)
 corrupted = price.copy()
@@ -112,7 +111,7 @@ losses = {
     "MAE": keras_tdl.losses.MeanAbsoluteError(),
     "Huber, delta 0.5": keras_tdl.losses.Huber(delta=0.5),  # in units of the scale, the distance of the quartiles
 }
-clean = {"MSE": (model, history, predicted)}
+clean = {"MSE": last}
 dirty = {}
 for name, loss in losses.items():
     if name not in clean:
@@ -130,7 +129,7 @@ run.table(
     "The book: the squared error minds outliers, the absolute error and Huber's hardly do.",
 )
 
-# --- 3. Plots -----------------------------------------------------------------------------------------------------------
+# --- 3. Plots -------------------------------------------------------------------------------------
 
 figure, axes = plt.subplots(2, 3, figsize=(11, 7.4), sharex=True, sharey=True, layout="constrained")
 for row, (fits, kind) in enumerate(((clean, "prices as they are"), (dirty, "1 % of the prices ten times too high"))):

@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 import keras_tdl
 from keras_tdl import activations, losses
 
-# --- The data: features, integer labels, names of the classes -----------------------------------------------------------
+# --- The data: features, integer labels, names of the classes -------------------------------------
 
 penguins = load_penguins().dropna()
 MEASURES = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"]
@@ -34,7 +34,7 @@ DATA_SETS = {
     "digits": (digits.data.astype("float32"), digits.target, [str(digit) for digit in range(10)]),
 }
 
-# --- The losses: what the output unit computes, the loss, whether it wants one-hot labels -----------------------------
+# --- The losses: what the output unit computes, the loss, whether it wants one-hot labels ---------
 # A loss on logits goes with a linear output unit (None): the softmax is inside the loss, where it cannot saturate.
 
 PAIRINGS = {
@@ -90,7 +90,7 @@ def train(data: str, label: str, output: Any, loss: Any, one_hot: bool, spread: 
     }
 
 
-# --- 1. Right pairings, 2. wrong pairings ---------------------------------------------------------------------------
+# --- 1. Right pairings, 2. wrong pairings ---------------------------------------------------------
 
 COLUMNS = ["output and loss", "after 1 epoch", "at the end", "wrong", "cross-entropy, nats"]
 results: dict[str, dict[str, Any]] = {}
@@ -126,7 +126,7 @@ for title, prefix, spread in (("a good start", "digits", 0.3), ("a start that is
         table.append(row(label, results[f"{prefix}: {label}"]))
     run.table(f"digits: wrong pairings, from {title}", COLUMNS, table, "None raises an error: this is the price.")
 
-# --- 3. Plots -----------------------------------------------------------------------------------------------------------
+# --- 3. Plots -------------------------------------------------------------------------------------
 
 figure, axes = plt.subplots(1, 2, figsize=(11, 5), layout="constrained", width_ratios=[1, 1.4])
 for data, axis in zip(DATA_SETS, axes, strict=True):
@@ -142,12 +142,12 @@ for data, axis in zip(DATA_SETS, axes, strict=True):
 run.plot(figure, "confusion", "Confusion matrices of the unseen penguins and digits, sparse categorical cross-entropy")
 
 figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), sharey=True, layout="constrained")
-for axis, prefix, title in zip(axes, ("digits", "sure"), ("a good start", "a start that is sure and wrong"), strict=True):
+for axis, prefix, title in ((axes[0], "digits", "a good start"), (axes[1], "sure", "a start that is sure and wrong")):
     for label in ("categorical cross-entropy", *WRONG_PAIRINGS):
         accuracy = results[f"{prefix}: {label}"]["accuracy"]
         axis.plot(range(1, len(accuracy) + 1), accuracy, "--" if label in WRONG_PAIRINGS else "-", label=label)
     axis.set(xlabel="epoch", title=f"digits, from {title}")
 axes[0].set_ylabel("accuracy on unseen digits")
 axes[1].legend(fontsize=8, loc=(0.35, 0.6))
-run.plot(figure, "accuracy", "Accuracy on unseen digits after each epoch for right and wrong pairings of output and loss")
+run.plot(figure, "accuracy", "Accuracy on unseen digits after each epoch, right and wrong pairings of output and loss")
 run.finish(results["digits: sparse categorical cross-entropy"]["model"])

@@ -17,6 +17,7 @@ run = start(__doc__, epochs=60, quick_epochs=15)
 import keras
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.patches import Circle
 from palmerpenguins import load_penguins
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.neighbors import KNeighborsRegressor
@@ -40,7 +41,7 @@ def train(model: keras.Model, loss: Any, x: np.ndarray, y: np.ndarray, label: st
     return model.fit(x, y, **options).history
 
 
-# --- 1. Prices over a map ----------------------------------------------------------------------------------------------
+# --- 1. Prices over a map -------------------------------------------------------------------------
 
 houses = pd.read_csv(DATA / "ames.csv.gz")
 price = houses["Sale_Price"].to_numpy("float32") / 1000
@@ -55,7 +56,8 @@ keras.utils.set_random_seed(run.seed)
 town = network(place[rows], 48, 0.4, 1)
 loss = keras_tdl.losses.Huber(delta=1.0)
 town_history = train(town, loss, place[rows], (price[rows] - middle) / spread, "prices over the map, 48 radial units")
-flat_town = keras.Sequential([keras.Input((2,)), keras.layers.Dense(48, keras_tdl.activations.relu), keras.layers.Dense(1)])
+hidden = keras.layers.Dense(48, keras_tdl.activations.relu)
+flat_town = keras.Sequential([keras.Input((2,)), hidden, keras.layers.Dense(1)])
 relu_history = train(flat_town, loss, place[rows], (price[rows] - middle) / spread, "the same with 48 ReLU units")
 
 
@@ -69,15 +71,16 @@ def dollars(model: keras.Model, points: np.ndarray) -> np.ndarray:
     return model.predict(points, batch_size=4096, verbose=0)[:, 0] * spread + middle
 
 
-table: list[tuple[str, float]] = [
-    ("linear (scikit-learn)", r2(LinearRegression().fit(place[rows], price[rows]).predict(place[unseen]))),
+linear, nearest = (peer.fit(place[rows], price[rows]) for peer in (LinearRegression(), KNeighborsRegressor(10)))
+table: list[tuple[str, Any]] = [
+    ("linear (scikit-learn)", r2(linear.predict(place[unseen]))),
     ("48 ReLU units", r2(dollars(flat_town, place[unseen]))),
     ("48 radial units", r2(dollars(town, place[unseen]))),
-    ("10 nearest sales (scikit-learn)", r2(KNeighborsRegressor(10).fit(place[rows], price[rows]).predict(place[unseen]))),
+    ("10 nearest sales (scikit-learn)", r2(nearest.predict(place[unseen]))),
 ]
 run.table("House prices from the position alone", ["model", "R² on 586 unseen sales"], table)
 
-# --- 2. Penguins in a plane -----------------------------------------------------------------------------------------------
+# --- 2. Penguins in a plane -----------------------------------------------------------------------
 
 penguins = load_penguins().dropna()
 species, names = penguins["species"].factorize(sort=True)
@@ -95,7 +98,7 @@ table = [("logistic regression (scikit-learn)", f"{peer:.1%}")]
 table.append(("8 radial units", f"{(answers == species[unseen]).mean():.1%}"))
 run.table("Penguins from the length and depth of the bill", ["model", "unseen birds named right"], table)
 
-# --- Plots ----------------------------------------------------------------------------------------------------------------
+# --- Plots ----------------------------------------------------------------------------------------
 
 
 def grid(points: np.ndarray, margin: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -109,7 +112,7 @@ def draw_units(model: keras.Model, axis: Any) -> None:
     """A circle for each radial unit: its centre, and its width as the radius."""
     centres, widths = model.layers[0].get_weights()[:2]
     for centre, width in zip(centres, np.broadcast_to(widths, len(centres)), strict=True):
-        axis.add_patch(plt.Circle(centre, abs(width), fill=False, linewidth=0.8, color="black", alpha=0.6))
+        axis.add_patch(Circle(centre, abs(width), fill=False, linewidth=0.8, color="black", alpha=0.6))
 
 
 figure, axes = plt.subplots(1, 3, figsize=(15, 4.8), layout="constrained")
@@ -130,10 +133,12 @@ axes[2].contourf(x, y, regions, [-0.5, 0.5, 1.5, 2.5], colors=["C0", "C1", "C2"]
 for number, name in enumerate(names):
     axes[2].scatter(*bills[species == number].T, s=14, color=f"C{number}", label=name)
 draw_units(birds, axes[2])
-axes[2].set(xlabel="bill length, standardised", ylabel="bill depth, standardised", title="Penguins: regions of three species")
-axes[2].set(aspect="equal", xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
+axes[2].set(title="Penguins: regions of three species", xlabel="bill length, standardised")
+axes[2].set(ylabel="bill depth, standardised", aspect="equal", xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
 axes[2].legend()
-run.plot(figure, "maps", "Prices paid in Ames; the map learned, with radial units as circles; regions of three penguin species")
+run.plot(
+    figure, "maps", "Prices paid in Ames; the map learned, radial units as circles; regions of three penguin species"
+)
 
 figure, axis = plt.subplots(figsize=(5.5, 3.5), layout="constrained")
 axis.plot(town_history["loss"], label="48 radial units")

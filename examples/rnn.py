@@ -23,14 +23,14 @@ from sklearn.linear_model import LogisticRegression
 
 from keras_tdl import activations, losses
 
-# --- The data: the same 8x8 images as short and as long sequences ---------------------------------------------------------
+# --- The data: the same 8x8 images as short and as long sequences ---------------------------------
 
 digits = load_digits()
 images = (digits.images / 8 - 1).astype("float32")
 train, test = train_test_split(len(images))
 SEQUENCES = {"8 rows": images, "64 pixels": images.reshape(-1, 64, 1)}
 
-# --- The networks ------------------------------------------------------------------------------------------------------
+# --- The networks ---------------------------------------------------------------------------------
 
 
 NETWORKS = ("sigmoid", "tanh", "relu", "GRU")
@@ -64,7 +64,7 @@ def gradient_per_step(name: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.linalg.norm(nudge.get_weights()[0], axis=-1)
 
 
-# --- Training and measuring ------------------------------------------------------------------------------------------
+# --- Training and measuring -----------------------------------------------------------------------
 
 results, gradients, kept = {}, {}, None
 for length, x in SEQUENCES.items():
@@ -90,21 +90,21 @@ for length, x in SEQUENCES.items():
         kept = model if (length, name) == ("8 rows", "GRU") else kept
 
 flat = images.reshape(len(images), -1)
-all_pixels = LogisticRegression(max_iter=1000).fit(flat[train], digits.target[train]).score(flat[test], digits.target[test])
+all_pixels = LogisticRegression(max_iter=1000).fit(flat[train], digits.target[train])
 last_row = LogisticRegression(max_iter=1000).fit(images[train, -1], digits.target[train])
 rows = [
     ("always the same digit", "-", "-", f"{np.bincount(digits.target[test]).max() / len(test):.1%}"),
     ("only the last row (logistic)", "no memory", "-", f"{last_row.score(images[test, -1], digits.target[test]):.1%}"),
-    ("all pixels at once (logistic)", "no sequence", "-", f"{all_pixels:.1%}"),
+    ("all pixels at once (logistic)", "no sequence", "-", f"{all_pixels.score(flat[test], digits.target[test]):.1%}"),
 ]
 for (length, name), accuracy in results.items():
     reach = gradients[length, name]
     rows.append((name, length, f"{reach[:4].mean() / reach[-4:].mean():.1e}", f"{accuracy[-1]:.1%}"))
 columns = ["network", "sequence", "gradient: first / last", "unseen read right"]
-note = "The book: gradients vanish on the way back through many steps. The third column is what arrives before training."
+note = "The book: gradients vanish over many steps. The third column is what arrives before training."
 run.table("Digits as sequences", columns, rows, note)
 
-# --- Plots ----------------------------------------------------------------------------------------------------------------
+# --- Plots ----------------------------------------------------------------------------------------
 
 figure, axes = plt.subplots(1, 3, figsize=(12, 3.8), layout="constrained")
 for name in NETWORKS:

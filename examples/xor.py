@@ -19,13 +19,14 @@ import keras
 import matplotlib.pyplot as plt
 
 import keras_tdl
+from keras_tdl.catalogue import ActivationCard
 
 X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32")
 Y = np.array([[0], [1], [1], [0]], "float32")
 SEEDS, HIDDEN, RATE = 10, 3, 0.1
 
 
-# --- 1. The book's first iteration -----------------------------------------------------------------------------------
+# --- 1. The book's first iteration ----------------------------------------------------------------
 # Inputs and hidden units get a bias unit of value 1, as in the book: weights [W1 (3 x 3), W2 (4 x 1)], bias row first.
 
 
@@ -39,12 +40,16 @@ def by_hand(weights: list[np.ndarray], x: np.ndarray, y: np.ndarray, tanh: bool 
     return float(np.sum(delta**2) * len(x) / 2), [with_bias.T @ delta_hidden, z.T @ delta]
 
 
+def half_mean_squared_error(y_true: Any, y_pred: Any) -> Any:
+    """The same loss for Keras. Its gradient for the output is predicted minus actual."""
+    return keras_tdl.losses.mean_squared_error(y_true, y_pred) / 2
+
+
 def network(weights: list[np.ndarray], activation: Any) -> keras.Model:
     """The book's network in Keras, started from the same weights."""
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(HIDDEN, activation), keras.layers.Dense(1)])
     model.set_weights([part for w in weights for part in (w[1:], w[0])])
-    half_mse = lambda y_true, y_pred: keras_tdl.losses.mean_squared_error(y_true, y_pred) / 2
-    model.compile(keras.optimizers.SGD(RATE), half_mse)
+    model.compile(keras.optimizers.SGD(RATE), half_mean_squared_error)
     return model
 
 
@@ -83,7 +88,7 @@ outputs = np.ravel(linear.predict(X, verbose=0))
 print(f"Symmetry: 300 steps later the hidden units are still equal to {np.ptp(columns, axis=1).max():.0e}.")
 print(f"Linearity: from random weights, identity units end at {outputs.round(3)} for (0,0) (0,1) (1,0) (1,1).\n")
 
-# --- 2. One curve on every backend -----------------------------------------------------------------------------------
+# --- 2. One curve on every backend ----------------------------------------------------------------
 # NumPy start weights and full batches in a fixed order leave nothing to chance: each backend must give the loss curve
 # that the chain rule gives by hand, here with tanh in the hidden layer.
 
@@ -99,25 +104,25 @@ curve_error = float(np.abs(np.subtract(curve, by_hand_curve)).max())
 print(f"Loss curve of 300 steps, this backend against NumPy: they differ by at most {curve_error:.0e}.\n")
 run.note(curve=curve, curve_error=curve_error, first_iteration_error=float(difference))
 
-# --- 3. XOR with each activation of the catalogue --------------------------------------------------------------------
+# --- 3. XOR with each activation of the catalogue -------------------------------------------------
 # The kernels of an EinsumDense get two more axes, for the activation and for the seed: one fit trains all the 2-3-1
 # networks side by side, and none touches another's numbers. The loss is a sum, so that no gradient depends on how many.
 
-entries = [entry.card for entry in keras_tdl.catalogue().values()]
-names = [card.name for card in entries if card.kind == "activation" and card.axis is None]  # softmax needs an axis
+cards = [entry.card for entry in keras_tdl.catalogue().values()]
+# Activations of single numbers, which leaves out softmax.
+names = [card.name for card in cards if isinstance(card, ActivationCard) and card.axis is None]
 starts = [np.random.default_rng(run.seed * SEEDS + seed) for seed in range(SEEDS)]
-start_weights = [
-    np.stack([rng.normal(size=size) for rng in starts]) for size in [(2, HIDDEN), (HIDDEN,), (HIDDEN, 1), (1,)]
-]
+sizes = [(2, HIDDEN), (HIDDEN,), (HIDDEN, 1), (1,)]
+start_weights = [np.stack([rng.normal(size=size) for rng in starts]) for size in sizes]
 
 inputs = keras.Input((len(names), SEEDS, 2))
 weighted_sums = keras.layers.EinsumDense("basi,asio->baso", (len(names), SEEDS, HIDDEN), bias_axes="aso")(inputs)
 hidden = []
 for number, name in enumerate(names):
-    units = keras.layers.Reshape((SEEDS * HIDDEN,))(
-        weighted_sums[:, number]
-    )  # a channel a unit: PReLU learns a slope each
-    hidden.append(keras.layers.Reshape((1, SEEDS, HIDDEN))(keras.layers.Activation(keras_tdl.get(name))(units)))
+    units = keras.layers.Reshape((SEEDS * HIDDEN,))(weighted_sums[:, number])  # PReLU learns a slope for each
+    activation = keras_tdl.get(name)
+    layer = activation if isinstance(activation, keras.Layer) else keras.layers.Activation(activation)
+    hidden.append(keras.layers.Reshape((1, SEEDS, HIDDEN))(layer(units)))
 hidden = keras.layers.Concatenate(axis=1)(hidden)
 logits = keras.layers.EinsumDense("basi,asio->baso", (len(names), SEEDS, 1), bias_axes="aso")(hidden)
 networks = keras.Model(inputs, logits)
@@ -139,22 +144,17 @@ networks.fit(x, y, batch_size=4, epochs=run.epochs, shuffle=False, verbose=0, ca
 
 answers = networks.predict(for_all(X), verbose=0)[..., 0] > 0
 right = answers == (Y[:, :, None] > 0.5)  # 4 rows x activations x seeds
-solved = {
-    name: [int(seed) for seed in np.flatnonzero(right[:, number].all(axis=0))] for number, name in enumerate(names)
-}
-rows = [
-    (name, f"{len(solved[name])} of {SEEDS}", " ".join(map(str, solved[name])) or "-", f"{right[:, number].mean():.0%}")
-    for number, name in enumerate(names)
-]
-run.table(
-    "XOR with each activation in the hidden layer",
-    ["hidden activation", "solved by", "seeds", "answers right"],
-    rows,
-    "Baseline: no linear model gets more than 3 of 4 right. The book expects the identity, `linear`, to learn it.",
-)
+solved, rows = {}, []
+for number, name in enumerate(names):
+    solved[name] = np.flatnonzero(right[:, number].all(axis=0)).tolist()
+    seeds = " ".join(map(str, solved[name])) or "-"
+    rows.append((name, f"{len(solved[name])} of {SEEDS}", seeds, f"{right[:, number].mean():.0%}"))
+columns = ["hidden activation", "solved by", "seeds", "answers right"]
+note = "Baseline: no linear model gets more than 3 of 4 right. The book expects the identity, `linear`, to learn it."
+run.table("XOR with each activation in the hidden layer", columns, rows, note)
 run.note(solved=solved)
 
-# --- 4. What they learned --------------------------------------------------------------------------------------------
+# --- 4. What they learned -------------------------------------------------------------------------
 
 side = np.linspace(-0.5, 1.5, 61, dtype="float32")
 grid = np.stack(np.meshgrid(side, side), -1).reshape(-1, 2)
@@ -169,9 +169,7 @@ for number, (name, axis) in enumerate(zip(names, axes.flat, strict=False)):
     axis.scatter(*X.T, c=Y[:, 0], cmap="RdBu_r", edgecolors="black", s=70, zorder=3)
     axis.set_title(f"{name}\n{len(solved[name])} of {SEEDS} seeds", fontsize=10)
 figure.colorbar(image, ax=axes, label="probability that the answer is 1", shrink=0.6)
-run.plot(
-    figure, "boundaries", "What a 2-3-1 network learns from XOR: a panel for each hidden activation, its best seed"
-)
+run.plot(figure, "boundaries", "What a 2-3-1 network learns from XOR: one panel an activation, its best seed")
 
 figure, axis = plt.subplots(figsize=(6, 3.5))
 axis.plot(by_hand_curve, linewidth=4, alpha=0.4, label="NumPy, by hand")

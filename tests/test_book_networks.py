@@ -52,7 +52,8 @@ def first_step():
 
 
 def fires(inputs, weights, threshold=1.5):
-    return float(keras_tdl.activations.step(keras.ops.dot(np.float32(inputs), np.float32(weights)), threshold=threshold))
+    weighted_sum = keras.ops.dot(np.float32(inputs), np.float32(weights))
+    return float(keras_tdl.activations.step(weighted_sum, threshold=threshold))
 
 
 def test_concert_of_five_inputs_fires():
