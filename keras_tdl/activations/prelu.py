@@ -42,7 +42,7 @@ def _slope(x: Any, negative_slope: Any) -> Any:
 
 
 def _slope_slope(x: Any, negative_slope: Any) -> Any:
-    return ops.minimum(x, 0.0) * ops.ones_like(negative_slope)
+    return -ops.relu(-x) * ops.ones_like(negative_slope)
 
 
 _prelu = with_gradient(_value, (_slope, _slope_slope))

@@ -35,7 +35,7 @@ from keras_tdl.numerics.logits import (
 )
 from keras_tdl.numerics.probabilities import log_ratio, minus_log, negative_log, negative_log_complement, positive
 from keras_tdl.numerics.surrogates import check_surrogate, surrogate_slope
-from keras_tdl.numerics.validation import check_choice, check_number
+from keras_tdl.numerics.validation import check_choice, check_count, check_number
 
 __all__ = [
     "aligned",
@@ -45,6 +45,7 @@ __all__ = [
     "check_choice",
     "check_class_index",
     "check_factor",
+    "check_count",
     "check_number",
     "check_surrogate",
     "check_weights",

@@ -23,7 +23,7 @@ def _straight_through(u: Any, scale: float) -> Any:
 
 
 def _triangular(u: Any, scale: float) -> Any:
-    return ops.maximum(1.0 - ops.abs(scale * u), 0.0)
+    return ops.relu(1.0 - ops.abs(scale * u))
 
 
 def _sigmoid(u: Any, scale: float) -> Any:

@@ -37,3 +37,17 @@ def check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> Any:
     if value not in choices:
         raise ValueError(f"Expected {name} to be one of {', '.join(map(repr, choices))}. Received: {name}={value!r}.")
     return value
+
+
+def check_count(name: str, value: Any) -> int:
+    """`value` as an integer of 1 or more.
+
+    Raises:
+        TypeError: If it is not an integer.
+        ValueError: If it is below 1.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"Expected {name} to be an integer from 1. Received: {name}={value!r}.")
+    if value < 1:
+        raise ValueError(f"Expected {name} to be an integer from 1. Received: {name}={value!r}.")
+    return int(value)
