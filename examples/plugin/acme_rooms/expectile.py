@@ -34,17 +34,22 @@ def expectile(y_true: Any, y_pred: Any, tau: float = 0.5) -> Any:
     """
     tau = check_number("tau", tau, least=0, most=1)
     y_true, y_pred = aligned(y_true, y_pred)
-    return ops.mean(_expectile(y_true, y_pred, tau), axis=-1)
+    # not ops.mean, which rounds float64 to float32 on PyTorch (Keras 3.15.1)
+    return ops.sum(_expectile(y_true, y_pred, tau), axis=-1) / y_pred.shape[-1]
+
+
+def _weighted(error: Any, tau: float) -> Any:
+    # tau e where e > 0, else (1 - tau) e. Each branch has the dtype of e, which two plain numbers would not.
+    return ops.where(error > 0, tau * error, (1.0 - tau) * error)
 
 
 def _value(y_true: Any, y_pred: Any, tau: float) -> Any:
     error = y_true - y_pred
-    return ops.where(error > 0, tau, 1.0 - tau) * ops.square(error)
+    return _weighted(error, tau) * error
 
 
 def _slope_true(y_true: Any, y_pred: Any, tau: float) -> Any:
-    error = y_true - y_pred
-    return 2.0 * ops.where(error > 0, tau, 1.0 - tau) * error
+    return 2.0 * _weighted(y_true - y_pred, tau)
 
 
 def _slope(y_true: Any, y_pred: Any, tau: float) -> Any:

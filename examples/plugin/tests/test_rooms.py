@@ -13,6 +13,8 @@ from acme_rooms.isru import CARD as ISRU
 from keras import ops
 
 import keras_tdl
+from keras_tdl.testing import Case, cases, parametrize, run
+from keras_tdl.testing.registry import Check
 
 POINTS = [-np.inf, -3e38, -1e20, -7.5, -1.0, -1e-6, 0.0, 0.3, 1.0, 2.0, 1e9, 1e30, np.inf]
 
@@ -28,6 +30,13 @@ def test_expectile_is_exact() -> None:
     y_true, y_pred = np.array([[0.5, -2.0]], "float32"), np.array([[3.0, 1e-3]], "float32")
     exact = float(EXPECTILE.oracle(mpmath, y_true[0].tolist(), y_pred[0].tolist(), tau=0.9))
     np.testing.assert_allclose(ops.convert_to_numpy(expectile(y_true, y_pred, tau=0.9)), [exact], rtol=3e-7)
+
+
+@parametrize([case for card in (ISRU, EXPECTILE) for case in cases(card)])
+def test_contracts(case: Case, check: Check) -> None:
+    """The checks that keras_tdl's own rooms pass: values, gradients, dtypes, weights, configuration, training."""
+    result = run(check, case)
+    assert result.status != "fail", result.message
 
 
 @pytest.mark.parametrize("name", ["isru", "acme_rooms>isru", "expectile", "acme_rooms>expectile"])
