@@ -124,7 +124,10 @@ CARD = register(
             Parameter(name="negative_slope", default=0.25, valid="a finite number", slider=(-1.0, 1.0), trainable=True),
         ),
         settings=({"negative_slope": 0.1}, {"negative_slope": -0.5}),
-        class_settings=({"alpha_initializer": 0.1, "shared_axes": [1]}, {"alpha_regularizer": "l2", "alpha_constraint": "non_neg"}),
+        class_settings=(
+            {"alpha_initializer": 0.1, "shared_axes": [1]},
+            {"alpha_regularizer": "l2", "alpha_constraint": "non_neg"},
+        ),
         built_in="Keras 3.15.1 starts at 0 (a plain ReLU) and learns a slope for each element, not each channel.",
         book="2.7",
         sources=(

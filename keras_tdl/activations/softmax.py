@@ -49,12 +49,10 @@ def _product(x: Any, vector: Any) -> Any:
     # since the result sums to 0, its entry there is minus the sum of the others: 1 - p, which cancels for a
     # confident class, is never formed, neither here nor in the transposed order of reverse mode
     _, odds, rest, is_largest = compare_to_largest(x)
-    # p is 0 at the largest score, and 2^40 times as large as it is lest products of two probabilities are flushed to 0
-    p = odds / (1.0 + rest)
-    enlarged = 2.0**40 * p
+    p = odds / (1.0 + rest)  # 0 at the largest score
     relative = vector - ops.sum(ops.where(is_largest, vector, 0.0), axis=-1, keepdims=True)
-    others = enlarged * (relative - ops.sum(p * relative, axis=-1, keepdims=True))
-    return 2.0**-40 * ops.where(is_largest, -ops.sum(others, axis=-1, keepdims=True), others)
+    others = p * (relative - ops.sum(p * relative, axis=-1, keepdims=True))
+    return ops.where(is_largest, -ops.sum(others, axis=-1, keepdims=True), others)
 
 
 _softmax = with_gradient(_value, (_product,), symmetric=True)
@@ -93,7 +91,7 @@ CARD = register(
         function=softmax,
         layer=Softmax,
         use_for="The output of a classifier with one class a sample; attention weights.",
-        avoid_for="Several classes a sample (then sigmoid); a loss that takes logits: two softmaxes flatten the gradient.",
+        avoid_for="Several classes a sample (then sigmoid); a loss that takes logits: a second softmax flattens it.",
         pairs_with="Output unit of categorical_crossentropy (one-hot) and sparse_categorical_crossentropy (integers); "
         "better a linear output and from_logits=True.",
         formula=r"\frac{e^{x_j}}{\sum_k e^{x_k}}",

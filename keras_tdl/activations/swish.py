@@ -140,7 +140,7 @@ CARD = register(
             Source(
                 authors="S. Elfwing, E. Uchibe, K. Doya",
                 year=2017,
-                title="Sigmoid-Weighted Linear Units for Neural Network Function Approximation in Reinforcement Learning",
+                title="Sigmoid-Weighted Linear Units for Neural Network Function Approximation",
                 link="arXiv:1702.03118",
             ),
             Source(

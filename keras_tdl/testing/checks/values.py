@@ -96,8 +96,8 @@ def value_half(case: Case) -> None:
         tensor = keras.ops.convert_to_tensor(inputs.astype("float32"), dtype=dtype)
         got = evaluate(case.make(), tensor)
         want = expected(case, inputs.astype("float32"), dtype)
-        rounded = [rounded(value, dtype) for value in want]
-        assert_within(got, rounded, inputs.astype("float32"), card_of(case).budget.half, dtype, f"{dtype} value")
+        nearest = [rounded(value, dtype) for value in want]
+        assert_within(got, nearest, inputs.astype("float32"), card_of(case).budget.half, dtype, f"{dtype} value")
 
 
 def assert_limit(got: np.ndarray, want: list[Any], inputs: np.ndarray, what: str) -> None:
