@@ -80,8 +80,13 @@ class Run:
                 self.bar = keras.utils.Progbar(epochs, verbose=verbose, stateful_metrics=names, unit_name="epoch")
 
             def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-                losses = [(name, value) for name, value in (logs or {}).items() if name in ("loss", "val_loss")]
-                self.bar.update(epoch + 1, losses)
+                self.epoch = epoch + 1
+                self.losses = [(name, value) for name, value in (logs or {}).items() if name in ("loss", "val_loss")]
+                self.bar.update(self.epoch, self.losses)
+
+            def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+                if self.epoch < epochs:  # something stopped the training early
+                    self.bar.update(self.epoch, self.losses, finalize=True)
 
         return EpochBar()
 

@@ -57,14 +57,12 @@ def scores(predicted: np.ndarray) -> tuple[float, int]:
 def network(x: np.ndarray) -> keras.Model:
     """Two hidden layers, and 48 radial units that turn a position on the map into closeness to known houses."""
     inputs = keras.Input((x.shape[1],))
-    near = keras_tdl.layers.RBF(48, name="near")
+    near = keras_tdl.layers.RBF(48, width=0.3, name="near")
+    near.adapt(x[train, :2], seed=run.seed)  # the centres start on houses
     features = keras.layers.Concatenate()([inputs, near(inputs[:, :2])])
     for units in (64, 64):
         features = keras.layers.Dense(units, activation=keras_tdl.activations.swish)(features)
-    model = keras.Model(inputs, keras.layers.Dense(1)(features))  # a price: a linear output unit
-    some_houses = np.random.default_rng(run.seed).choice(train, 48, replace=False)
-    near.set_weights([x[some_houses, :2], np.full(48, 0.3)])
-    return model
+    return keras.Model(inputs, keras.layers.Dense(1)(features))  # a price: a linear output unit
 
 
 def fit(columns: list[str], loss: Any, label: str, prices: np.ndarray = price) -> tuple[keras.Model, Any, np.ndarray]:

@@ -27,11 +27,9 @@ import keras_tdl
 
 def network(points: np.ndarray, units: int, width: float, outputs: int) -> keras.Model:
     """Radial units that start at some of the points, below a linear layer."""
-    radial = keras_tdl.layers.RBF(units)
-    model = keras.Sequential([keras.Input((2,)), radial, keras.layers.Dense(outputs)])
-    some = np.random.default_rng(run.seed).choice(len(points), units, replace=False)
-    radial.set_weights([points[some], np.full(units, width)])
-    return model
+    radial = keras_tdl.layers.RBF(units, width=width)
+    radial.adapt(points, seed=run.seed)
+    return keras.Sequential([keras.Input((2,)), radial, keras.layers.Dense(outputs)])
 
 
 def train(model: keras.Model, loss: Any, x: np.ndarray, y: np.ndarray, label: str) -> dict[str, list[float]]:
@@ -110,9 +108,8 @@ def grid(points: np.ndarray, margin: float) -> tuple[np.ndarray, np.ndarray, np.
 
 def draw_units(model: keras.Model, axis: Any) -> None:
     """A circle for each radial unit: its centre, and its width as the radius."""
-    centres, widths = model.layers[0].get_weights()[:2]
-    for centre, width in zip(centres, np.broadcast_to(widths, len(centres)), strict=True):
-        axis.add_patch(Circle(centre, abs(width), fill=False, linewidth=0.8, color="black", alpha=0.6))
+    for centre, log_width in zip(*model.layers[0].get_weights(), strict=True):
+        axis.add_patch(Circle(centre, np.exp(log_width), fill=False, linewidth=0.8, color="black", alpha=0.6))
 
 
 figure, axes = plt.subplots(1, 3, figsize=(15, 4.8), layout="constrained")

@@ -33,7 +33,7 @@ SEQUENCES = {"8 rows": images, "64 pixels": images.reshape(-1, 64, 1)}
 # --- The networks ---------------------------------------------------------------------------------
 
 
-NETWORKS = ("sigmoid", "tanh", "relu", "GRU")
+NETWORKS = ("sigmoid", "tanh", "GRU") if run.quick else ("sigmoid", "tanh", "relu", "GRU")
 
 
 def network(name: str, x: np.ndarray, *first: keras.Layer) -> keras.Sequential:
