@@ -35,11 +35,13 @@ def compare_to_largest(logits: Any) -> tuple[Any, Any, Any, Any]:
         `distance` to the largest logit, `odds` exp(-distance) but 0 at the (first) largest, their sum `rest`
         with the axis kept, and `is_largest`, True at the (first) largest.
     """
-    largest = ops.max(logits, axis=-1, keepdims=True)
+    # not ops.max, which raises on an empty batch on TensorFlow
+    index = ops.expand_dims(ops.argmax(logits, axis=-1), -1)
+    largest = ops.take_along_axis(logits, index, axis=-1)
     distance, error = subtract_exactly(largest, logits)
     # a rounded distance of 80 would make exp wrong by 64 ULP; beyond 1e4 exp is 0 and the error may be NaN
     correction = ops.where(distance < 1e4, error, 0.0)
-    is_largest = ops.arange(logits.shape[-1]) == ops.expand_dims(ops.argmax(logits, axis=-1), -1)
+    is_largest = ops.arange(logits.shape[-1], dtype=index.dtype) == index
     odds = ops.where(is_largest, 0.0, ops.exp(-distance) * (1.0 - correction))
     return distance, odds, ops.sum(odds, axis=-1, keepdims=True), is_largest
 
