@@ -1,6 +1,7 @@
 """Lists and cards as a terminal shows them."""
 
 import inspect
+import itertools
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -61,7 +62,7 @@ def _facts(entry: Entry) -> Iterator[tuple[str, str]]:
     yield "use for", card.use_for
     yield "avoid for", card.avoid_for
     yield "pairs with", card.pairs_with
-    yield "formula", _formula(card.function) or card.formula
+    yield "formula", _formula(card.function or card.layer) or card.formula
     yield "LaTeX", card.formula
     yield "gradient", card.gradient_formula
     for parameter in card.parameters:
@@ -103,10 +104,10 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _formula(function: Callable[..., Any] | None) -> str:
+def _formula(member: Callable[..., Any] | None) -> str:
     """The paragraph of a docstring that begins with `Formula:`, which is readable without LaTeX; a table it ends in."""
-    paragraphs = (inspect.getdoc(function) or "").split("\n\n") if function else []
-    for paragraph, following in zip(paragraphs, [*paragraphs[1:], ""], strict=True):
+    paragraphs = [*(inspect.getdoc(member) or "").split("\n\n"), ""]
+    for paragraph, following in itertools.pairwise(paragraphs):
         if paragraph.startswith("Formula:"):
             text = " ".join(paragraph.removeprefix("Formula:").split())
             rows = [row.strip("| ").replace(" | ", "; ") for row in following.splitlines() if "|---" not in row]
