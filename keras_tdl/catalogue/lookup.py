@@ -38,7 +38,8 @@ def get(name: str, **arguments: Any) -> Any:
         An instance of the entry's class; the function itself where the entry has no class.
 
     Raises:
-        ValueError: If the name is unknown. The message has the nearest names, and what would provide it.
+        ValueError: If the name is unknown, with the nearest names and what would provide it; or with
+            `trainable=True` for an activation that has nothing to train.
         TypeError: If an argument is unknown.
 
     Examples:
@@ -52,6 +53,13 @@ def get(name: str, **arguments: Any) -> Any:
         unknown = [a for a in arguments if a not in known and "kwargs" not in known]
         if unknown:
             raise TypeError(f"Expected arguments of {card.class_name}: {', '.join(known)}. Received: {unknown[0]}=…")
+        if arguments.get("trainable") and card.kind == "activation" and not any(p.trainable for p in card.parameters):
+            raise ValueError(
+                f"Expected no trainable=True, as there is nothing in {card.name!r} to train. Received: trainable=True. "
+                "Activations with something to train: "
+                + ", ".join(n for n, e in registry.catalogue().items() if any(p.trainable for p in e.card.parameters))
+                + "."
+            )
         return card.layer(**arguments)
     if arguments:
         raise TypeError(f"Expected no arguments, since {card.name!r} has no parameters. Received: {sorted(arguments)}.")

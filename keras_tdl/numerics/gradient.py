@@ -81,7 +81,10 @@ class DifferentiableOperation(keras.Operation):
                 "Import the package that does before loading the model."
             )
         self.function = function
-        self.constants = tuple(keras.saving.deserialize_keras_object(list(constants)))
+        self.constants = tuple(
+            keras.saving.deserialize_keras_object(constant) if isinstance(constant, dict) else constant
+            for constant in constants
+        )
 
     def call(self, *tensors: Any) -> Any:
         return _by_name[self.function]._apply(self.constants, tensors)
