@@ -142,13 +142,13 @@ def signs(y_true: Any, y_pred: Any, labels: str) -> tuple[Any, Any, Any]:
     """
     check_choice("labels", labels, LABELS)
     y_true, y_pred = aligned(y_true, y_pred)
-    low = -1 if labels == "signed" else 0
+    low, other = (-1, "binary") if labels == "signed" else (0, "signed")
     allowed = ops.logical_or(ops.equal(y_true, low), ops.equal(y_true, 1))
     y_true = screened(
         y_true,
         allowed,
         f"labels {low} and 1, since labels={labels!r}",
-        f"If they are {-1 - low} and 1, set labels={LABELS[1 + low]!r}.",
+        f"If they are {-1 - low} and 1, set labels={other!r}.",
     )
     return (y_true if labels == "signed" else 2.0 * y_true - 1.0), y_pred, allowed
 
