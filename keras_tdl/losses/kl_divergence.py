@@ -25,7 +25,9 @@ def kl_divergence(
 ) -> Any:
     """Kullback-Leibler divergence of predictions from target distributions, in nats.
 
-    Formula: `sum_k y_true_k log(y_true_k / y_pred_k)`, where a target of 0 counts zero.
+    Formula: `sum_k y_true_k log(y_true_k / y_pred_k)`, where a target of 0 counts zero. The terms have both signs: of
+    two distributions that are nearly equal, the divergence is as accurate as its terms, about 1e-7, not to its own
+    last place. The gradient has no such loss.
 
     Args:
         y_true: Target distributions, shape `(..., classes)`: probabilities, or logits if `target_from_logits`.
