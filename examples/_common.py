@@ -125,10 +125,14 @@ class Run:
         print("  " + ", ".join(sorted(path.name for path in self.out.iterdir())))
 
 
-def train_test_split(count: int, share: float = 0.2, seed: int = 0) -> tuple[Any, Any]:
-    """Row numbers of a training set and a test set: the same rows on every backend."""
+def train_test_split(count: int, batch: int = 1, share: float = 0.2) -> tuple[Any, Any]:
+    """Row numbers of a training set and a test set: the same rows on every backend and for every seed.
+
+    The training set fills whole batches; the rest is for the test. A batch of another size would have to be compiled
+    once more, which takes longer than most of these trainings.
+    """
     import numpy as np
 
-    order = np.random.default_rng(seed).permutation(count)
-    cut = int(count * share)
-    return order[cut:], order[:cut]
+    order = np.random.default_rng(0).permutation(count)
+    train = int(count * (1 - share)) // batch * batch
+    return order[:train], order[train:]

@@ -38,7 +38,7 @@ if run.args.data == "cifar10":
 else:
     digits = load_digits()
     images, labels = prepared(digits.images, digits.target, brightest=16)
-    train, test = train_test_split(len(images))
+    train, test = train_test_split(len(images), batch=32)
     learn, unseen = (images[train], labels[train]), (images[test], labels[test])
     names = [str(digit) for digit in range(10)]
 if run.quick:

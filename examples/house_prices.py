@@ -27,7 +27,7 @@ import keras_tdl
 
 houses = pd.read_csv(DATA / "ames.csv.gz")
 price = houses.pop("Sale_Price").to_numpy("float32")
-train, test = train_test_split(len(houses))  # the same rows on every backend
+train, test = train_test_split(len(houses), batch=128)  # the same rows on every backend
 BOOK = ["Longitude", "Latitude", "TotRms_AbvGrd", "Gr_Liv_Area", "Condition_1"]
 MORE = ["Year_Built", "Total_Bsmt_SF", "Garage_Area", "Overall_Cond"]
 FEATURES = {
@@ -92,7 +92,7 @@ for features, columns in FEATURES.items():
     last = fit(columns, keras_tdl.losses.MeanSquaredError(), f"network, {features}")
     rows.append(("network", features, *scores(last[2])))
 run.table(
-    "House prices on 586 sales that no model has seen",
+    f"House prices on {len(test)} sales that no model has seen",
     ["model", "features", "R²", "mean error, $"],
     rows,
     "linear and boosting are scikit-learn's. The book trains a network on its four features and prints no figures.",

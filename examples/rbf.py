@@ -43,7 +43,7 @@ def train(model: keras.Model, loss: Any, x: np.ndarray, y: np.ndarray, label: st
 
 houses = pd.read_csv(DATA / "ames.csv.gz")
 price = houses["Sale_Price"].to_numpy("float32") / 1000
-rows, unseen = train_test_split(len(houses))
+rows, unseen = train_test_split(len(houses), batch=64)
 # Kilometres from the middle of the town: near means the same in all directions.
 east = (houses["Longitude"] - houses["Longitude"].mean()) * 111.3 * np.cos(np.radians(42.03))
 north = (houses["Latitude"] - houses["Latitude"].mean()) * 111.3
@@ -76,14 +76,14 @@ table: list[tuple[str, Any]] = [
     ("48 radial units", r2(dollars(town, place[unseen]))),
     ("10 nearest sales (scikit-learn)", r2(nearest.predict(place[unseen]))),
 ]
-run.table("House prices from the position alone", ["model", "R² on 586 unseen sales"], table)
+run.table("House prices from the position alone", ["model", "R² on unseen sales"], table)
 
 # --- 2. Penguins in a plane -----------------------------------------------------------------------
 
 penguins = load_penguins().dropna()
 species, names = penguins["species"].factorize(sort=True)
 bills = penguins[["bill_length_mm", "bill_depth_mm"]].to_numpy("float32")
-rows, unseen = train_test_split(len(bills))
+rows, unseen = train_test_split(len(bills), batch=64)
 scale = bills[rows].std(axis=0)
 bills = (bills - bills[rows].mean(axis=0)) / scale
 keras.utils.set_random_seed(run.seed)

@@ -27,13 +27,13 @@ from keras_tdl import activations, losses
 
 digits = load_digits()
 images = (digits.images / 8 - 1).astype("float32")
-train, test = train_test_split(len(images))
+train, test = train_test_split(len(images), batch=128)
 SEQUENCES = {"8 rows": images, "64 pixels": images.reshape(-1, 64, 1)}
 
 # --- The networks ---------------------------------------------------------------------------------
 
 
-NETWORKS = ("sigmoid", "tanh", "GRU") if run.quick else ("sigmoid", "tanh", "relu", "GRU")
+NETWORKS = ("sigmoid", "tanh") if run.quick else ("sigmoid", "tanh", "relu", "GRU")
 
 
 def network(name: str, x: np.ndarray, *first: keras.Layer) -> keras.Sequential:
@@ -87,7 +87,7 @@ for length, x in SEQUENCES.items():
             callbacks=[run.progress(f"{length}: {name}")],
         ).history
         results[length, name] = history["val_accuracy"]
-        kept = model if (length, name) == ("8 rows", "GRU") else kept
+        kept = model if (length, name) == ("8 rows", "tanh") else kept
 
 flat = images.reshape(len(images), -1)
 all_pixels = LogisticRegression(max_iter=1000).fit(flat[train], digits.target[train])
