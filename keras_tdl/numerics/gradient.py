@@ -89,6 +89,10 @@ class DifferentiableOperation(keras.Operation):
     def call(self, *tensors: Any) -> Any:
         return _by_name[self.function]._apply(self.constants, tensors)
 
+    def compute_output_spec(self, *tensors: Any) -> Any:
+        # Keras 3.15 calls a product of a number and a symbolic tensor sparse, and few operations take sparse tensors
+        return super().compute_output_spec(*(keras.KerasTensor(t.shape, t.dtype) for t in tensors))
+
     def get_config(self) -> dict[str, Any]:
         return {
             "name": self.name,

@@ -33,7 +33,7 @@ class Case:
 
     @property
     def kind(self) -> str:
-        """What it is, for the choice of checks: `activation.function`, `loss.class`, …"""
+        """What it is, for the choice of checks, such as `activation.function` or `loss.class`."""
         kind = self.card.kind if self.card is not None else "layer"
         return f"{kind}.{'class' if self.is_class else 'function'}"
 
@@ -80,18 +80,20 @@ def loss_formats(card: LossCard, init: Mapping[str, Any]) -> tuple[str, str]:
 def loss_batch(case: Case, samples: int = 24, classes: int = 4, seed: int = 0, spread: float = 1.0) -> Batch:
     """Seeded targets and predictions in the case's format.
 
-    Predictions spread over `spread` times their usual size; at 20, logits reach 80.
+    Predictions spread over `spread` times their usual size; at 20, logits, or their differences, reach 80.
     """
     card = case.card
     assert isinstance(card, LossCard)
     labels, predictions = loss_formats(card, case.init)
     rng = np.random.default_rng(seed)
     normal = rng.normal(size=(samples, classes))
+    # what counts for several classes is how far their logits are apart
+    most = 80 if labels in ("binary", "signed") else 40
     weights = np.exp(normal * min(spread, 4.0))
     y_pred = {
         "real": normal * 3.0 * spread,
         "scores": normal * 2.0 * spread,
-        "logits": np.clip(normal * 2.0 * spread, -80, 80),
+        "logits": np.clip(normal * 2.0 * spread, -most, most),
         "probabilities": weights / weights.sum(-1, keepdims=True),
         "log_probabilities": np.log(weights / weights.sum(-1, keepdims=True)),
     }[predictions]

@@ -50,7 +50,8 @@ def config_registered(case: Case) -> None:
     """The class is registered under a package name."""
     assert isinstance(case.subject, type)
     name = keras.saving.get_registered_name(case.subject)
-    assert ">" in name and not name.startswith("Custom>"), f"registered as {name!r}, without a package"
+    package = name.rpartition(">")[0]
+    assert package not in ("", "Custom"), f"registered as {name!r}, without a package"
     assert keras.saving.get_registered_object(name) is case.subject, f"{name!r} is another object"
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -11,7 +12,7 @@ import numpy as np
 from keras_tdl.catalogue import LossCard
 from keras_tdl.testing.backend import evaluate, gradients
 from keras_tdl.testing.case import Batch, Case, loss_batch, loss_formats
-from keras_tdl.testing.checks.values import assert_within, rounded
+from keras_tdl.testing.checks.values import Measurement, rounded
 from keras_tdl.testing.registry import NotRun, check_of
 from keras_tdl.testing.ulp import exact, exact_gradient
 
@@ -37,21 +38,26 @@ def _values(case: Case, batch: Batch) -> list[Any]:
     return [exact(_row_oracle(case, t), p) for t, p in zip(batch.y_true, batch.y_pred.astype("float64"), strict=True)]
 
 
-@check_of(FUNCTION, name="loss.value", tier="numerics")
-def loss_value(case: Case) -> None:
-    """float32 values, eager and compiled, are within the budget of the exact ones, predictions up to 80."""
+def value_measurements(case: Case) -> Iterator[Measurement]:
+    """float32 values, eager and compiled, predictions up to 80."""
     for spread in SPREADS:
         batch = loss_batch(case, spread=spread)
         want = _values(case, batch)
         for compiled in (False, True):
             got = evaluate(case.make(), batch.y_true, batch.y_pred, compiled=compiled)
             name = f"value, {'compiled' if compiled else 'eager'}, spread {spread:g}"
-            assert_within(got, want, batch.y_pred, card_of(case).budget.value, "float32", name)
+            yield Measurement(name, got, want, batch.y_pred)
 
 
-@check_of(FUNCTION, name="loss.gradient", tier="numerics")
-def loss_gradient(case: Case) -> None:
-    """Gradients in y_pred, eager and compiled, are within the budget, predictions up to 80.
+@check_of(FUNCTION, name="loss.value", tier="numerics")
+def loss_value(case: Case) -> None:
+    """float32 values, eager and compiled, are within the budget of the exact ones, predictions up to 80."""
+    for measurement in value_measurements(case):
+        measurement.assert_within(card_of(case).budget.value)
+
+
+def gradient_measurements(case: Case) -> Iterator[Measurement]:
+    """Gradients in y_pred, eager and compiled, predictions up to 80.
 
     Where targets are soft the gradient is a difference that may vanish: there the error counts in ULP of the
     row's largest gradient.
@@ -69,7 +75,14 @@ def loss_gradient(case: Case) -> None:
         for compiled in (False, True):
             (got,) = gradients(case.make(), batch.y_true, batch.y_pred, wrt=(1,), compiled=compiled)
             name = f"gradient, {'compiled' if compiled else 'eager'}, spread {spread:g}"
-            assert_within(got, want, batch.y_pred, card_of(case).budget.gradient, "float32", name, scale)
+            yield Measurement(name, got, want, batch.y_pred, scale=scale)
+
+
+@check_of(FUNCTION, name="loss.gradient", tier="numerics")
+def loss_gradient(case: Case) -> None:
+    """Gradients in y_pred, eager and compiled, are within the budget, predictions up to 80."""
+    for measurement in gradient_measurements(case):
+        measurement.assert_within(card_of(case).budget.gradient)
 
 
 @check_of(FUNCTION, name="loss.half", tier="numerics")
@@ -85,7 +98,7 @@ def loss_half(case: Case) -> None:
             halved = Batch(labels, halved.y_pred)
         got = evaluate(case.make(), labels, tensor)
         want = [rounded(v, dtype) for v in _values(case, halved)]
-        assert_within(got, want, halved.y_pred, card_of(case).budget.half, dtype, f"{dtype} value")
+        Measurement(f"{dtype} value", got, want, halved.y_pred, dtype).assert_within(card_of(case).budget.half)
 
 
 @check_of(FUNCTION, name="loss.float64", tier="numerics")
@@ -96,13 +109,14 @@ def loss_float64(case: Case) -> None:
     batch = loss_batch(case)
     got = evaluate(case.make(), batch.y_true, batch.y_pred.astype("float64"))
     assert got.dtype == "float64", f"float64 predictions give {got.dtype}"
-    assert_within(got, _values(case, batch), batch.y_pred, card_of(case).budget.value, "float64", "float64 value")
+    measurement = Measurement("float64 value", got, _values(case, batch), batch.y_pred, "float64")
+    measurement.assert_within(card_of(case).budget.value)
 
 
 @check_of(FUNCTION, name="loss.extremes")
 def loss_extremes(case: Case) -> None:
     """Finite on logits of ±100 and on probabilities of 0 and 1, in value and gradient, eager and compiled."""
-    labels, predictions = loss_formats(card_of(case), case.init)
+    _, predictions = loss_formats(card_of(case), case.init)
     if predictions not in ("logits", "probabilities"):
         raise NotRun(f"predictions are {predictions}")
     batch = loss_batch(case, samples=4)

@@ -1,6 +1,8 @@
 """Values of activation functions: against the oracle, in half precision, at the extremes, and as declared."""
 
 import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -47,32 +49,51 @@ def expected(case: Case, inputs: np.ndarray, dtype: str = "float32") -> list[Any
     return values if card_of(case).axis is None else [v for row in values for v in row]
 
 
-def assert_within(
-    got: np.ndarray, want: list[Any], inputs: np.ndarray, budget: float, dtype: str, what: str, scale: Any = None
-) -> None:
-    """Fails with the smallest failing input, what was got and expected, and the error in ULP."""
-    error = errors(got, want, dtype, scale)
-    if (error <= budget).all():
-        return
-    failing = np.flatnonzero(~(error <= budget))
-    elements = inputs.size == len(want)
-    first = min(failing, key=lambda i: abs(float(inputs.ravel()[i])) if elements else i)
-    where = float(inputs.ravel()[first]) if elements else inputs[first // (len(want) // len(inputs))].tolist()
-    raise AssertionError(
-        f"{what}: {error[first]:.3g} ULP at {where!r}: got {float(got.ravel()[first])!r}, expected "
-        f"{mpmath.nstr(want[first], 10)}; {len(failing)} of {len(want)} above {budget:g} ULP, worst {error.max():.3g}"
-    )
+@dataclass(frozen=True)
+class Measurement:
+    """Values or gradients with the exact ones; `scale` as in `errors`."""
+
+    what: str
+    got: np.ndarray
+    want: list[Any]
+    inputs: np.ndarray
+    dtype: str = "float32"
+    scale: list[Any] | None = None
+
+    def errors(self) -> np.ndarray:
+        """Errors in ULP."""
+        return errors(self.got, self.want, self.dtype, self.scale)
+
+    def assert_within(self, budget: float) -> None:
+        """Fails with the smallest failing input, what was got and expected, and the error in ULP."""
+        error = self.errors()
+        failing = np.flatnonzero(~(error <= budget))
+        if not len(failing):
+            return
+        elementwise = self.inputs.size == len(self.want)
+        first = min(failing, key=lambda i: abs(float(self.inputs.ravel()[i])) if elementwise else i)
+        row = self.inputs[first // (len(self.want) // len(self.inputs))]
+        raise AssertionError(
+            f"{self.what}: {error[first]:.3g} ULP at {float(row) if row.ndim == 0 else row.tolist()!r}: "
+            f"got {float(self.got.ravel()[first])!r}, expected {mpmath.nstr(self.want[first], 10)}; "
+            f"{len(failing)} of {len(self.want)} above {budget:g} ULP, worst {error.max():.3g}"
+        )
+
+
+def value_measurements(case: Case) -> Iterator[Measurement]:
+    """float32 values up to |x| = 80, eager and compiled."""
+    inputs = inputs_of(case)
+    want = expected(case, inputs)
+    for compiled in (False, True):
+        got = evaluate(case.make(), inputs, compiled=compiled)
+        yield Measurement(f"value, {'compiled' if compiled else 'eager'}", got, want, inputs)
 
 
 @check_of("activation.function", name="value.oracle", tier="numerics")
 def value_oracle(case: Case) -> None:
     """float32 values, eager and compiled, are within the budget of the exact ones up to |x| = 80."""
-    inputs = inputs_of(case)
-    want = expected(case, inputs)
-    for compiled in (False, True):
-        got = evaluate(case.make(), inputs, compiled=compiled)
-        name = "value, compiled" if compiled else "value, eager"
-        assert_within(got, want, inputs, card_of(case).budget.value, "float32", name)
+    for measurement in value_measurements(case):
+        measurement.assert_within(card_of(case).budget.value)
 
 
 @check_of("activation.function", name="value.float64", tier="numerics")
@@ -83,9 +104,8 @@ def value_float64(case: Case) -> None:
     inputs = inputs_of(case, "float64")
     got = evaluate(case.make(), inputs)
     assert got.dtype == "float64", f"float64 input gives {got.dtype}"
-    assert_within(
-        got, expected(case, inputs, "float64"), inputs, card_of(case).budget.value, "float64", "float64 value"
-    )
+    want = expected(case, inputs, "float64")
+    Measurement("float64 value", got, want, inputs, "float64").assert_within(card_of(case).budget.value)
 
 
 @check_of("activation.function", name="value.half", tier="numerics")
@@ -97,12 +117,13 @@ def value_half(case: Case) -> None:
         got = evaluate(case.make(), tensor)
         want = expected(case, inputs.astype("float32"), dtype)
         nearest = [rounded(value, dtype) for value in want]
-        assert_within(got, nearest, inputs.astype("float32"), card_of(case).budget.half, dtype, f"{dtype} value")
+        measurement = Measurement(f"{dtype} value", got, nearest, inputs.astype("float32"), dtype)
+        measurement.assert_within(card_of(case).budget.half)
 
 
-def assert_limit(got: np.ndarray, want: list[Any], inputs: np.ndarray, what: str) -> None:
+def assert_limit(what: str, got: np.ndarray, want: list[Any], inputs: np.ndarray) -> None:
     """Beyond |x| = 80 the contract asks for the right limit: 100 ULP, or 1e-36."""
-    assert_within(got, want, inputs, 100, "float32", what, scale=[mpmath.mpf("1e-31")] * len(want))
+    Measurement(what, got, want, inputs, scale=[mpmath.mpf("1e-31")] * len(want)).assert_within(100)
 
 
 def rounded(value: Any, dtype: str) -> Any:
@@ -122,11 +143,11 @@ def value_extremes(case: Case) -> None:
         rows = np.array([[1e30, -1e30, 0], [3.4e38, 3.4e38, -3.4e38], [-np.inf, 0, 1], [200, 0, -200]], "float32")
         got = evaluate(case.make(), rows)
         want = expected(case, np.where(np.isinf(rows), np.float32(-3.4e38), rows))
-        assert_within(got, want, rows, card.budget.value, "float32", "extreme value")
+        Measurement("extreme value", got, want, rows).assert_within(card.budget.value)
         assert np.isnan(evaluate(case.make(), np.array([[np.nan, 0, 1]], "float32"))).all(), "NaN does not stay NaN"
         return
     function = case.make()
-    assert_limit(evaluate(function, EXTREMES), expected(case, EXTREMES), EXTREMES, "extreme value")
+    assert_limit("extreme value", evaluate(function, EXTREMES), expected(case, EXTREMES), EXTREMES)
     low, high, nan, zero, minus_zero = evaluate(function, np.array([-np.inf, np.inf, np.nan, 0.0, -0.0], "float32"))
     if not case.init:
         for got, want, name in ((low, card.limits[0], "-inf"), (high, card.limits[1], "+inf")):
