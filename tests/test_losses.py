@@ -17,15 +17,20 @@ ONE_HOT = np.eye(3, dtype="float32")[INDEX]
 BACKEND = keras.config.backend()
 
 
+def narrow(x):
+    """A list or an array as float32 or int32, which every backend has."""
+    x = np.asarray(x)
+    return x.astype("int32" if x.dtype.kind == "i" else "float32")
+
+
 def value(function, *arguments, **parameters):
-    """A loss as NumPy; lists become float32."""
-    tensors = [np.asarray(a, "float32") if isinstance(a, list) else a for a in arguments]
-    return evaluate(lambda *t: function(*t, **parameters), *tensors)
+    """A loss as NumPy."""
+    return evaluate(lambda *t: function(*t, **parameters), *map(narrow, arguments))
 
 
 def slope(function, y_true, y_pred, compiled=False, wrt=1, **parameters):
     """The gradient of the summed loss in `y_pred`, or in `y_true` with `wrt=0`."""
-    tensors = [np.asarray(a, "float32") if isinstance(a, list) else a for a in (y_true, y_pred)]
+    tensors = narrow(y_true), narrow(y_pred)
     return gradients(lambda *t: function(*t, **parameters), *tensors, wrt=(wrt,), compiled=compiled)[0]
 
 
@@ -86,13 +91,12 @@ class TestFaultsOfTheBuiltIns:
         [
             (losses.binary_crossentropy, [[1.0]], 0),
             (losses.categorical_crossentropy, [[1.0, 0.0]], 1),
-            (losses.sparse_categorical_crossentropy, np.array([0]), 1),
+            (losses.sparse_categorical_crossentropy, [0], 1),
         ],
     )
     def test_a_probability_of_1e_8_is_not_clipped(self, loss, y_true, others, mode):
         y_pred = np.array([[1e-8] + [1.0] * others], "float32")
-        y_true = np.asarray(y_true)
-        np.testing.assert_allclose(evaluate(loss, y_true, y_pred, compiled=mode), [18.420681], rtol=1e-6)
+        np.testing.assert_allclose(evaluate(loss, narrow(y_true), y_pred, compiled=mode), [18.420681], rtol=1e-6)
         np.testing.assert_allclose(slope(loss, y_true, y_pred, mode)[0, 0], -1e8, rtol=1e-6)
 
     def test_divergence_at_1e_8(self):
@@ -537,7 +541,7 @@ class TestBadInput:
     )
     def test_at_call(self, loss, y_true, y_pred, message):
         with pytest.raises(ValueError, match=message):
-            loss(np.asarray(y_true, "int32" if y_true.dtype.kind == "i" else "float32"), y_pred.astype("float32"))
+            loss(narrow(y_true), narrow(y_pred))
 
     @pytest.mark.parametrize(
         ("loss", "y_true", "y_pred"),
