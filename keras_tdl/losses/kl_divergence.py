@@ -4,7 +4,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_tdl.catalogue import Loss, LossCard, Parameter, Source, register
+from keras_tdl.catalogue import Budget, Loss, LossCard, Parameter, Source, register
 from keras_tdl.numerics import (
     class_shares,
     cross_entropy_slope,
@@ -171,6 +171,8 @@ CARD = register(
             {"target_from_logits": True},
             {"from_logits": True, "target_from_logits": True},
         ),
+        # its terms have both signs, so that near 0 no budget in its own last places would do
+        budget=Budget(value=8.0),
         built_in="Keras 3.15.1 clips both distributions at 1e-7 (7.366 for 8.517 at 1e-8, gradient 0), counts zero "
         "targets as 1e-7, gives NaN gradients in float16, and takes no logits.",
         book="3.1",
