@@ -506,6 +506,8 @@ class TestBadInput:
             (losses.negative_log_likelihood, np.array([0, 3]), LOGITS, "from 0 to 2.*Received: 3"),
             (losses.sparse_categorical_crossentropy, np.array([-1, 0]), LOGITS, "from 0 to 2.*ignore_class"),
             (losses.sparse_categorical_crossentropy, np.array([0.5, 0.0]), LOGITS, "from 0 to 2.*Received: 0.5"),
+            (losses.sparse_categorical_crossentropy, np.array([0, 0]), np.zeros((2, 1)), "at least 2 classes"),
+            (losses.categorical_crossentropy, np.ones((2, 1)), np.zeros((2, 1)), "at least 2 classes"),
             (losses.multiclass_hinge, ONE_HOT, LOGITS, "one-hot"),
             (lambda t, p: losses.multiclass_hinge(t, p, labels="one_hot"), INTEGERS, LOGITS, "labels='index'"),
             (lambda t, p: losses.multiclass_hinge(t, p, labels="one_hot"), np.ones((2, 3)), LOGITS, "at most one 1"),

@@ -42,6 +42,7 @@ def class_indices(y_true: Any, y_pred: Any, ignore_class: int | None = None) -> 
             f"y_true.shape={tuple(y_true.shape)}, y_pred.shape={tuple(y_pred.shape)}. "
             "For one-hot labels use the categorical loss, or take the argmax."
         )
+    check_several(y_pred)
     ignored = ops.zeros_like(y_true, dtype="bool") if ignore_class is None else ops.equal(y_true, ignore_class)
     valid = ops.logical_and(y_true >= 0, y_true < classes)
     if "float" in keras.backend.standardize_dtype(y_true.dtype):
@@ -79,6 +80,7 @@ def class_shares(y_true: Any, y_pred: Any, axis: int, sparse: str, limited: bool
     y_true = ops.cast(ops.convert_to_tensor(y_true), y_pred.dtype)
     check_shares_shape(y_true, y_pred, sparse)
     y_true, y_pred = ops.moveaxis(y_true, axis, -1), ops.moveaxis(y_pred, axis, -1)
+    check_several(y_pred)
     if not limited:
         return y_true, y_pred, ops.ones_like(y_true[..., 0], dtype="bool")
     allowed = _within_unit(y_true)
@@ -103,6 +105,19 @@ def check_shares_shape(y_true: Any, y_pred: Any, sparse: str) -> None:
         )
 
 
+def check_several(y_pred: Any) -> None:
+    """Looks for at least 2 classes on the last axis: with 1 the loss would be 0 whatever is predicted.
+
+    Raises:
+        ValueError: If there are fewer, or their number is not fixed.
+    """
+    if y_pred.shape[-1] is None or y_pred.shape[-1] < 2:
+        raise ValueError(
+            f"Expected predictions of at least 2 classes, a fixed number. Received {y_pred.shape[-1]} on the class "
+            "axis. Give the output layer one unit a class, or use a binary loss for a single unit."
+        )
+
+
 def one_hot_indices(y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
     """Class indices of one-hot labels, where a row of zeros has no class.
 
@@ -118,6 +133,7 @@ def one_hot_indices(y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
             one-hot. In compiled code such a row cannot raise: see `poison`.
     """
     check_shares_shape(y_true, y_pred, "labels='index'")
+    check_several(y_pred)
     ones = ops.equal(y_true, 1)
     total = ops.sum(ops.cast(ones, "int32"), axis=-1)
     allowed = ops.logical_and(ops.all(ops.logical_or(ones, ops.equal(y_true, 0)), axis=-1), total <= 1)
