@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from _common import DATA, start, train_test_split
 
-run = start(__doc__, epochs=40, quick_epochs=12)
+run = start(__doc__, epochs=32, quick_epochs=12)
 
 import keras
 import matplotlib.pyplot as plt

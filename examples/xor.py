@@ -165,7 +165,7 @@ for axis in axes.flat:
     axis.set_axis_off()
 for number, (name, axis) in enumerate(zip(names, axes.flat, strict=False)):
     seed = right[:, number].sum(axis=0).argmax()  # the first of the best
-    levels = np.linspace(0, 1, 11)
+    levels = np.linspace(0, 1, 12)  # an even number, so that 50 % has one colour
     image = axis.contourf(side, side, surface[:, number, seed].reshape(61, 61), levels, cmap="RdBu_r", alpha=0.8)
     axis.scatter(*X.T, c=Y[:, 0], cmap="RdBu_r", edgecolors="black", s=70, zorder=3)
     axis.set_title(f"{name}\n{len(solved[name])} of {SEEDS} seeds", fontsize=10)
