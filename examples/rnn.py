@@ -5,7 +5,7 @@ scikit-learn ships make an honest test: given from top to bottom as eight rows, 
 which digit it is. The book warns that gradients vanish over many steps, and worst with saturating activations. Here
 that is measured, as the share of the gradient that reaches the first step before training, and as the accuracy it
 costs. A tanh keeps some of it, since Keras starts the recurrent weights as a rotation, which neither shrinks nor
-stretches; the gates of a GRU start half shut, so they let little through, but they learn to open.
+stretches; the gates of a GRU start half shut and let little through, and yet it learns nearly as well.
 """
 # ruff: noqa: E402 (the backend is chosen before Keras is imported)
 
