@@ -389,6 +389,13 @@ class TestWeightsAndMasks:
             for a, b in ((y, p), (y[:, None], p), (y, p[:, None])):
                 assert float(loss(a, b)) == pytest.approx(want, rel=1e-6)
 
+    def test_as_many_targets_and_weights_as_predictions(self):
+        loss = losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)
+        with pytest.raises(ValueError, match="as many targets"):
+            loss(np.zeros(3), np.zeros((5, 4)))
+        with pytest.raises(ValueError, match="as many targets"):
+            losses.MeanSquaredError()(np.zeros((5, 4)), np.zeros((5, 4)), sample_weight=np.ones(3))
+
     def test_an_unused_row_of_one_hot_labels_counts_zero(self):
         none = np.zeros((1, 3), "float32")
         assert value(losses.categorical_crossentropy, none, LOGITS[:1], from_logits=True) == 0
@@ -418,6 +425,20 @@ class TestGradients:
         np.testing.assert_allclose(
             value(losses.kl_divergence, a, p, target_from_logits=True), [np.sum(t * ratio)], rtol=1e-6
         )
+
+    @pytest.mark.parametrize("both", [False, True], ids=["probabilities", "logits"])
+    def test_nearly_equal_distributions_keep_their_divergence(self, both):
+        a = np.array([[0.5, -0.25, 1.0]])
+        b = a + np.array([[1.0, -2.0, 1.5]]) * 2.0**-12
+        t, p = (np.exp(x) / np.exp(x).sum() for x in (a, b))
+        if both:
+            got = value(losses.kl_divergence, a, b, from_logits=True, target_from_logits=True)
+        else:
+            t, p = narrow(t).astype("float64"), narrow(p).astype("float64")
+            got = value(losses.kl_divergence, t, p)
+        np.testing.assert_allclose(got, np.sum(t * np.log(t / p), -1), rtol=2e-6)
+        same = a if both else t
+        assert losses.KLDivergence(from_logits=both, target_from_logits=both)(same, same) == 0
 
     def test_a_zero_target_counts_zero(self):
         got = value(losses.kl_divergence, [[1.0, 0.0]], [[0.5, 0.0]])

@@ -135,12 +135,14 @@ class Loss(keras.losses.Loss):
         if isinstance(y_pred, Sequence | numbers.Real):
             y_pred = ops.convert_to_tensor(y_pred, dtype=self.dtype)
         y_true = ops.convert_to_tensor(y_true, dtype=self.dtype)
-        rank = max(len(y_pred.shape) - 1, 1)
+        samples = list(y_pred.shape)
+        if len(samples) > 1:
+            del samples[self.axis]
         if sample_weight is not None:
-            sample_weight = _with_rank(ops.convert_to_tensor(sample_weight, dtype=self.dtype), rank)
+            sample_weight = _one_each(ops.convert_to_tensor(sample_weight, dtype=self.dtype), samples)
         valid = None
         if self.ignore_class is not None:
-            valid = ops.cast(_with_rank(y_true, rank) != self.ignore_class, self.dtype)
+            valid = ops.cast(_one_each(y_true, samples) != self.ignore_class, self.dtype)
             sample_weight = valid if sample_weight is None else sample_weight * valid
         loss = _Weighted(self, _WEIGHT(y_true, y_pred, sample_weight))(y_true, y_pred, sample_weight)
         if valid is None or self.reduction not in ("sum_over_batch_size", "mean"):
@@ -192,19 +194,29 @@ class _Weighted(keras.losses.Loss):
 
     def _keep(self, tensor: Any, y_pred: Any) -> Any:
         keep = self.weight != 0
-        if len(tensor.shape) == len(keep.shape):
-            return keep
-        return ops.expand_dims(keep, self.loss.axis if len(tensor.shape) == len(y_pred.shape) else -1)
+        if len(tensor.shape) != len(keep.shape):
+            keep = ops.expand_dims(keep, self.loss.axis if len(tensor.shape) == len(y_pred.shape) else -1)
+        pairs = zip(keep.shape, tensor.shape, strict=False)
+        if any(None not in pair and 1 not in pair and pair[0] != pair[1] for pair in pairs):
+            raise ValueError(
+                "Expected as many targets and weights as predictions. Received: weights or labels of shape "
+                f"{tuple(self.weight.shape)} for tensors of shape {tuple(tensor.shape)}."
+            )
+        return keep
 
 
-def _with_rank(tensor: Any, rank: int) -> Any:
-    """`(n,)`, `(n, 1)`, … brought to one weight or label for each sample of a loss of that rank."""
-    if len(tensor.shape) == rank + 1 and tensor.shape[-1] == 1:
-        return ops.squeeze(tensor, -1)
-    if len(tensor.shape) > rank:
+def _one_each(tensor: Any, samples: Sequence[int | None]) -> Any:
+    """`(n,)`, `(n, 1)`, … brought to one weight or label for each of the samples, whose shape is given."""
+    shape = tuple(tensor.shape)
+    missing = len(samples) - len(shape)
+    if missing == -1 and shape[-1] == 1:
+        tensor = ops.squeeze(tensor, -1)
+    elif missing > 0:
+        tensor = ops.reshape(tensor, (*ops.shape(tensor), *[1] * missing))
+    pairs = zip(tensor.shape, samples, strict=False)
+    if len(tensor.shape) != len(samples) or any(a not in (1, b) and None not in (a, b) for a, b in pairs):
         raise ValueError(
-            f"Expected one weight or class index for each sample: a tensor of rank at most {rank}, or with a last axis "
-            f"of size 1. Received shape {tuple(tensor.shape)}. Join extra axes first; for one-hot labels use the "
-            "categorical loss."
+            f"Expected one weight or class index for each sample, of shape {tuple(samples)}, or with a last axis of "
+            f"size 1. Received shape {shape}. Join extra axes first; for one-hot labels use the categorical loss."
         )
-    return ops.reshape(tensor, (*ops.shape(tensor), *[1] * (rank - len(tensor.shape))))
+    return tensor

@@ -8,6 +8,8 @@ from keras_tdl.catalogue import Budget, Loss, LossCard, Parameter, Source, regis
 from keras_tdl.numerics import (
     class_shares,
     cross_entropy_slope,
+    divergence_of_logits,
+    divergence_of_probabilities,
     log_ratio,
     minus_log,
     negative_log_softmax,
@@ -25,9 +27,9 @@ def kl_divergence(
 ) -> Any:
     """Kullback-Leibler divergence of predictions from target distributions, in nats.
 
-    Formula: `sum_k y_true_k log(y_true_k / y_pred_k)`, where a target of 0 counts zero. The terms have both signs: of
-    two distributions that are nearly equal, the divergence is as accurate as its terms, about 1e-7, not to its own
-    last place. The gradient has no such loss.
+    Formula: `sum_k y_true_k log(y_true_k / y_pred_k)`, where a target of 0 counts zero. The terms have both signs
+    and cancel where the two are nearly equal; between two probabilities or two logits they are summed so that no digit
+    is lost, between one and the other the divergence is as accurate as its terms, about 1e-7.
 
     Args:
         y_true: Target distributions, shape `(..., classes)`: probabilities, or logits if `target_from_logits`.
@@ -73,6 +75,10 @@ def _log_ratio(y_true: Any, y_pred: Any, from_logits: bool, target_from_logits: 
 
 
 def _value(y_true: Any, y_pred: Any, from_logits: bool, target_from_logits: bool) -> Any:
+    if not (from_logits or target_from_logits):
+        return divergence_of_probabilities(y_true, y_pred)
+    if from_logits and target_from_logits:
+        return divergence_of_logits(y_true, y_pred)
     target = _target(y_true, target_from_logits)
     ratio = _log_ratio(y_true, y_pred, from_logits, target_from_logits)
     return ops.sum(ops.where(target == 0, 0.0, target * ratio), axis=-1)
@@ -171,7 +177,7 @@ CARD = register(
             {"target_from_logits": True},
             {"from_logits": True, "target_from_logits": True},
         ),
-        # its terms have both signs, so that near 0 no budget in its own last places would do
+        # between logits and probabilities its terms cancel
         budget=Budget(value=8.0),
         built_in="Keras 3.15.1 clips both distributions at 1e-7 (7.366 for 8.517 at 1e-8, gradient 0), counts zero "
         "targets as 1e-7, gives NaN gradients in float16, and takes no logits.",

@@ -1,6 +1,7 @@
 """The stable forms that several rooms share, and the gradients that autodiff gets wrong."""
 
 from keras_tdl.numerics.alignment import aligned, float_tensor, rounded_once
+from keras_tdl.numerics.divergence import divergence_of_logits, divergence_of_probabilities
 from keras_tdl.numerics.exact import exp_product, shortfall, subtract_exactly
 from keras_tdl.numerics.focal import (
     binary_focal_of_logits,
@@ -43,8 +44,8 @@ __all__ = [
     "binary_labels",
     "check_choice",
     "check_class_index",
-    "check_factor",
     "check_count",
+    "check_factor",
     "check_number",
     "check_surrogate",
     "check_weights",
@@ -52,6 +53,8 @@ __all__ = [
     "class_shares",
     "compare_to_largest",
     "cross_entropy_slope",
+    "divergence_of_logits",
+    "divergence_of_probabilities",
     "exp_product",
     "float_tensor",
     "focal_of_logits",

@@ -21,19 +21,20 @@ def subtract_exactly(a: Any, b: Any) -> tuple[Any, Any]:
     return difference, (a - a_seen) - (b - b_seen)
 
 
-def shortfall(constant: float, x: Any, x_error: Any = 0.0) -> Any:
+def shortfall(constant: float, x: Any, x_error: Any = None) -> Any:
     """max(0, constant - x), accurate near 0 too.
 
     Args:
         constant: What `x` should reach.
         x: A tensor.
-        x_error: What `x` leaves out of an exact value, as `subtract_exactly` returns it.
+        x_error: What `x` leaves out of an exact value, as `subtract_exactly` returns it; `None` for nothing.
 
     Returns:
         A tensor of the dtype of `x`. Its gradient in `x` is -1 where it is above 0, else 0: also at 0.
     """
-    # the error of an infinite difference is NaN
-    short = (constant - x) - ops.where(ops.isfinite(x), x_error, 0.0)
+    short = constant - x
+    if x_error is not None:  # NaN for an infinite difference
+        short = short - ops.where(ops.isfinite(x), x_error, ops.zeros_like(x_error))
     return ops.where(short <= 0, ops.zeros_like(short), short)
 
 

@@ -21,7 +21,8 @@ class with_gradient:  # noqa: N801 - reads as a verb where it is used
     """Joins a function with its partial derivatives, on every backend, eager, compiled and symbolic.
 
     Half-precision tensors are computed in float32 and rounded once; integers become `keras.config.floatx()`.
-    An argument that is a plain number, a string or a function is a constant; a tensor may broadcast and receives its gradient.
+    An argument that is a plain number, a string or a function is a constant; a tensor may broadcast and receives its
+    gradient.
 
     Args:
         value: Function of tensors and numbers, built from `keras.ops`.
