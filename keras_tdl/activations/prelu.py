@@ -68,7 +68,7 @@ class PReLU(Activation):
         >>> import keras_tdl
         >>> layer = keras_tdl.layers.PReLU()
         >>> layer.build((None, 8, 8, 3))
-        >>> layer.alpha.shape
+        >>> tuple(layer.alpha.shape)
         (3,)
 
     Source: K. He et al., "Delving Deep into Rectifiers", 2015, arXiv:1502.01852; book 2.7.

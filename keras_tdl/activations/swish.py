@@ -86,7 +86,7 @@ class Swish(Activation):
         >>> import keras_tdl
         >>> layer = keras_tdl.layers.Swish(trainable=True)
         >>> layer.build((None, 3))
-        >>> layer.beta_weight.shape
+        >>> tuple(layer.beta_weight.shape)
         (3,)
 
     Source: P. Ramachandran et al., "Searching for Activation Functions", 2017, arXiv:1710.05941; book 2.9.

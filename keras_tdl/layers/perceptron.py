@@ -51,7 +51,7 @@ class Perceptron(keras.Model):
         >>> import keras_tdl
         >>> x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32")
         >>> perceptron = keras_tdl.layers.Perceptron()
-        >>> history = perceptron.fit(x, [[0], [0], [0], [1]], epochs=50, verbose=0)
+        >>> history = perceptron.fit(x, np.array([0, 0, 0, 1]), epochs=50, verbose=0)
         >>> perceptron.converged
         True
 

@@ -31,10 +31,10 @@ class RBF(Layer):
         ValueError: If `units` or `width` is out of range.
 
     Examples:
-        >>> import numpy as np
+        >>> import keras
         >>> import keras_tdl
         >>> layer = keras_tdl.layers.RBF(units=2, centers_initializer="zeros")
-        >>> print(np.asarray(layer(np.zeros((1, 3), "float32"))))
+        >>> print(keras.ops.convert_to_numpy(layer(keras.ops.zeros((1, 3)))))
         [[1. 1.]]
 
     Source: D. S. Broomhead, D. Lowe, "Multivariable Functional Interpolation and Adaptive Networks", 1988; book 1.17.

@@ -1,6 +1,6 @@
 """Values and gradients on the active backend, eager and compiled, from NumPy arrays to NumPy arrays."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -25,6 +25,12 @@ def gradients(function: Function, *inputs: Any, wrt: Sequence[int] = (0,), compi
         np.zeros(tuple(tensors[i].shape), "float32") if g is None else to_numpy(g)
         for i, g in zip(wrt, compute(*tensors), strict=True)
     ]
+
+
+def modes(arguments: Mapping[str, Any]) -> tuple[bool, ...]:
+    """Eager and compiled; on PyTorch, which takes seconds to compile, compiled for a few arguments only."""
+    many = len(arguments) > 1 or any(name != "from_logits" for name in arguments)
+    return (False,) if many and keras.config.backend() == "torch" else (False, True)
 
 
 def _tensor(x: Any) -> Any:

@@ -71,8 +71,10 @@ class Batch:
 
 def loss_formats(card: LossCard, init: Mapping[str, Any]) -> tuple[str, str]:
     """The formats of targets and predictions with these arguments."""
+    subject = card.function or card.layer
+    assert subject is not None
     for (name, value), formats in card.formats.items():
-        if init.get(name, inspect.signature(card.function or card.layer).parameters[name].default) == value:
+        if init.get(name, inspect.signature(subject).parameters[name].default) == value:
             return formats
     return card.labels, card.predictions
 

@@ -10,14 +10,13 @@ import mpmath
 import numpy as np
 
 from keras_tdl.catalogue import LossCard
-from keras_tdl.testing.backend import evaluate, gradients
+from keras_tdl.testing.backend import evaluate, gradients, modes
 from keras_tdl.testing.case import Batch, Case, loss_batch, loss_formats
 from keras_tdl.testing.checks.values import Measurement, rounded
 from keras_tdl.testing.registry import NotRun, check_of
 from keras_tdl.testing.ulp import exact, exact_gradient
 
 FUNCTION, CLASS = "loss.function", "loss.class"
-SPREADS = (1.0, 8.0, 20.0)
 
 
 def card_of(case: Case) -> LossCard:
@@ -38,15 +37,19 @@ def _values(case: Case, batch: Batch) -> list[Any]:
     return [exact(_row_oracle(case, t), p) for t, p in zip(batch.y_true, batch.y_pred.astype("float64"), strict=True)]
 
 
+def _wide_batch(case: Case) -> Batch:
+    """Predictions of all sizes up to 80, in one batch, so that each function compiles once."""
+    batches = [loss_batch(case, seed=i, spread=spread) for i, spread in enumerate((1.0, 8.0, 20.0))]
+    return Batch(np.concatenate([b.y_true for b in batches]), np.concatenate([b.y_pred for b in batches]))
+
+
 def value_measurements(case: Case) -> Iterator[Measurement]:
     """float32 values, eager and compiled, predictions up to 80."""
-    for spread in SPREADS:
-        batch = loss_batch(case, spread=spread)
-        want = _values(case, batch)
-        for compiled in (False, True):
-            got = evaluate(case.make(), batch.y_true, batch.y_pred, compiled=compiled)
-            name = f"value, {'compiled' if compiled else 'eager'}, spread {spread:g}"
-            yield Measurement(name, got, want, batch.y_pred)
+    batch = _wide_batch(case)
+    want = _values(case, batch)
+    for compiled in modes(case.init):
+        got = evaluate(case.make(), batch.y_true, batch.y_pred, compiled=compiled)
+        yield Measurement(f"value, {'compiled' if compiled else 'eager'}", got, want, batch.y_pred)
 
 
 @check_of(FUNCTION, name="loss.value", tier="numerics")
@@ -64,18 +67,16 @@ def gradient_measurements(case: Case) -> Iterator[Measurement]:
     """
     labels, _ = loss_formats(card_of(case), case.init)
     is_soft = labels in ("probabilities", "logits") or bool(case.init.get("label_smoothing"))
-    for spread in SPREADS:
-        batch = loss_batch(case, spread=spread)
-        rows = [
-            exact_gradient(_row_oracle(case, t), p)
-            for t, p in zip(batch.y_true, batch.y_pred.astype("float64"), strict=True)
-        ]
-        want = [g for row in rows for g in row]
-        scale = [max(abs(g) for g in row) for row in rows for _ in row] if is_soft else None
-        for compiled in (False, True):
-            (got,) = gradients(case.make(), batch.y_true, batch.y_pred, wrt=(1,), compiled=compiled)
-            name = f"gradient, {'compiled' if compiled else 'eager'}, spread {spread:g}"
-            yield Measurement(name, got, want, batch.y_pred, scale=scale)
+    batch = _wide_batch(case)
+    rows = [
+        exact_gradient(_row_oracle(case, t), p)
+        for t, p in zip(batch.y_true, batch.y_pred.astype("float64"), strict=True)
+    ]
+    want = [g for row in rows for g in row]
+    scale = [max(abs(g) for g in row) for row in rows for _ in row] if is_soft else None
+    for compiled in modes(case.init):
+        (got,) = gradients(case.make(), batch.y_true, batch.y_pred, wrt=(1,), compiled=compiled)
+        yield Measurement(f"gradient, {'compiled' if compiled else 'eager'}", got, want, batch.y_pred, scale=scale)
 
 
 @check_of(FUNCTION, name="loss.gradient", tier="numerics")
@@ -123,7 +124,7 @@ def loss_extremes(case: Case) -> None:
     ends = np.array([[100, -100, 0, 100], [-100, -100, 100, 0], [0, 0, 0, 0], [-100, 100, -100, 100]], "float32")
     if predictions == "probabilities":
         ends = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0.5, 0.5, 0, 0], [0, 0, 0, 1]], "float32")
-    for compiled in (False, True):
+    for compiled in modes(case.init):
         value = evaluate(case.make(), batch.y_true, ends, compiled=compiled)
         (gradient,) = gradients(case.make(), batch.y_true, ends, wrt=(1,), compiled=compiled)
         assert np.isfinite(value).all(), f"values {value.tolist()} at {ends.tolist()}"

@@ -10,7 +10,7 @@ import mpmath
 import numpy as np
 
 from keras_tdl.catalogue import ActivationCard
-from keras_tdl.testing.backend import evaluate
+from keras_tdl.testing.backend import evaluate, modes
 from keras_tdl.testing.case import Case
 from keras_tdl.testing.registry import NotRun, check_of
 from keras_tdl.testing.ulp import DIGITS, LARGEST, SMALLEST, errors, exact, line
@@ -84,7 +84,7 @@ def value_measurements(case: Case) -> Iterator[Measurement]:
     """float32 values up to |x| = 80, eager and compiled."""
     inputs = inputs_of(case)
     want = expected(case, inputs)
-    for compiled in (False, True):
+    for compiled in modes(case.init):
         got = evaluate(case.make(), inputs, compiled=compiled)
         yield Measurement(f"value, {'compiled' if compiled else 'eager'}", got, want, inputs)
 
