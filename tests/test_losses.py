@@ -391,10 +391,13 @@ class TestWeightsAndMasks:
 
     def test_as_many_targets_and_weights_as_predictions(self):
         loss = losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)
-        with pytest.raises(ValueError, match="as many targets"):
+        with pytest.raises(ValueError, match="one weight or class index for each sample"):
             loss(np.zeros(3), np.zeros((5, 4)))
-        with pytest.raises(ValueError, match="as many targets"):
-            losses.MeanSquaredError()(np.zeros((5, 4)), np.zeros((5, 4)), sample_weight=np.ones(3))
+        loss = losses.MeanSquaredError()
+        with pytest.raises(ValueError, match="one weight or class index for each sample"):
+            loss(np.zeros((5, 4)), np.zeros((5, 4)), sample_weight=np.ones(3))
+        with pytest.raises(ValueError, match="as many targets and weights as predictions"):
+            loss(np.zeros((3, 4)), np.zeros((5, 4)), sample_weight=np.ones(5))
 
     def test_an_unused_row_of_one_hot_labels_counts_zero(self):
         none = np.zeros((1, 3), "float32")
