@@ -22,7 +22,7 @@ from palmerpenguins import load_penguins
 from sklearn.linear_model import LogisticRegression
 
 from keras_tdl.layers import Perceptron
-from keras_tdl.layers.perceptron import NotSeparated
+from keras_tdl.layers import NotSeparated
 
 # --- 1. The concert -------------------------------------------------------------------------------
 

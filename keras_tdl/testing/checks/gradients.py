@@ -105,7 +105,9 @@ def gradient_extremes(case: Case) -> None:
             assert np.isfinite(got).all(), f"not finite: {got.tolist()}"
         return
     for compiled in modes(case.init):
-        (got,) = gradients(case.make(), np.append(EXTREMES, [np.float32(-np.inf), np.float32(np.inf)]), compiled=compiled)
+        (got,) = gradients(
+            case.make(), np.append(EXTREMES, [np.float32(-np.inf), np.float32(np.inf)]), compiled=compiled
+        )
         assert_limit("extreme gradient", got[:-2], derivative(case, EXTREMES), EXTREMES)
         assert np.isfinite(got[-2:]).all(), f"gradient at ±inf: {got[-2:].tolist()}"
 
