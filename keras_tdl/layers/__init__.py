@@ -8,7 +8,19 @@ from keras_tdl.activations.prelu import PReLU
 from keras_tdl.activations.softmax import Softmax
 from keras_tdl.activations.step import Step
 from keras_tdl.activations.swish import Swish
-from keras_tdl.layers.perceptron import Perceptron
+from keras_tdl.layers.perceptron import NotSeparated, Perceptron
 from keras_tdl.layers.rbf import RBF
 
-__all__ = ["ELU", "RBF", "BipolarStep", "LeakyReLU", "Linear", "PReLU", "Perceptron", "Softmax", "Step", "Swish"]
+__all__ = [
+    "ELU",
+    "RBF",
+    "BipolarStep",
+    "LeakyReLU",
+    "Linear",
+    "NotSeparated",
+    "PReLU",
+    "Perceptron",
+    "Softmax",
+    "Step",
+    "Swish",
+]
