@@ -15,6 +15,7 @@ from keras_tdl.numerics import (
     negative_log_complement,
     poison,
     rounded_once,
+    row_mean,
     sigmoid,
     smoothed,
     softplus,
@@ -78,7 +79,7 @@ def binary_crossentropy(
     if class_weight is not None:
         low, high = check_weights("class_weight", class_weight, size=2) or (1.0, 1.0)
         loss = loss * ((1.0 - y_true) * low + y_true * high)
-    return ops.mean(poison(loss, allowed), axis=-1)
+    return row_mean(poison(loss, allowed))
 
 
 def _value(negative: Any, positive: Any, logits: Any) -> Any:

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from keras import ops
-
 from keras_tdl.catalogue import Budget, Loss, LossCard, Parameter, Source, register
 from keras_tdl.numerics import (
     binary_focal_of_logits,
@@ -12,6 +10,7 @@ from keras_tdl.numerics import (
     check_number,
     poison,
     rounded_once,
+    row_mean,
     smoothed,
 )
 
@@ -69,7 +68,7 @@ def binary_focal_crossentropy(
     loss = focal(negative, positive, y_pred, gamma)
     if apply_class_balancing:
         loss = loss * (alpha * positive + (1.0 - alpha) * negative)
-    return ops.mean(poison(loss, allowed), axis=-1)
+    return row_mean(poison(loss, allowed))
 
 
 class BinaryFocalCrossentropy(Loss):

@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 from keras_tdl.catalogue import Loss, LossCard, Parameter, Source, register
-from keras_tdl.numerics import check_choice, poison, rounded_once, signs
+from keras_tdl.numerics import check_choice, poison, rounded_once, row_mean, signs
 
 
 @rounded_once
@@ -38,7 +38,7 @@ def exponential_loss(y_true: Any, y_pred: Any, labels: str = "signed") -> Any:
     """
     sign, y_pred, allowed = signs(y_true, y_pred, labels)
     # the product with a sign is exact, so exp has the only rounding
-    return ops.mean(poison(ops.exp(-sign * y_pred), allowed), axis=-1)
+    return row_mean(poison(ops.exp(-sign * y_pred), allowed))
 
 
 class ExponentialLoss(Loss):

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from keras import ops
-
 from keras_tdl.catalogue import Loss, LossCard, Parameter, Source, register
-from keras_tdl.numerics import check_choice, check_number, poison, rounded_once, shortfall, signs
+from keras_tdl.numerics import check_choice, check_number, poison, rounded_once, row_mean, shortfall, signs
 
 
 @rounded_once
@@ -40,7 +38,7 @@ def hinge(y_true: Any, y_pred: Any, labels: str = "signed", margin: float = 1.0)
     """
     margin = check_number("margin", margin, above=0)
     sign, y_pred, allowed = signs(y_true, y_pred, labels)
-    return ops.mean(poison(shortfall(margin, sign * y_pred), allowed), axis=-1)
+    return row_mean(poison(shortfall(margin, sign * y_pred), allowed))
 
 
 class Hinge(Loss):

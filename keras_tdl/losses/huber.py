@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 from keras_tdl.catalogue import Loss, LossCard, Parameter, Source, register
-from keras_tdl.numerics import aligned, check_number, rounded_once, with_gradient
+from keras_tdl.numerics import aligned, check_number, rounded_once, row_mean, with_gradient
 
 
 @rounded_once
@@ -35,19 +35,25 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
     """
     delta = check_number("delta", delta, above=0)
     y_true, y_pred = aligned(y_true, y_pred)
-    return ops.mean(_huber(y_true, y_pred, delta), axis=-1)
+    return row_mean(_huber(y_true, y_pred, delta))
 
 
 def _value(y_true: Any, y_pred: Any, delta: float) -> Any:
     # e²/2 if |e| <= delta else delta |e| - delta²/2, as q (|e| - q/2) with q = min(|e|, delta): no branch, no
     # square that overflows, and no difference of large terms, since q <= |e|
     error = ops.abs(y_pred - y_true)
-    capped = ops.minimum(error, delta)
+    capped = _capped(error, delta)
     return capped * (error - 0.5 * capped)
 
 
+def _capped(error: Any, delta: float) -> Any:
+    # not a clip or a minimum, which round delta to float32 on PyTorch whatever the dtype
+    return ops.where(error <= delta, error, ops.zeros_like(error) + delta)
+
+
 def _slope(y_true: Any, y_pred: Any, delta: float) -> Any:
-    return ops.clip(y_pred - y_true, -delta, delta)
+    error = y_pred - y_true
+    return ops.sign(error) * _capped(ops.abs(error), delta)
 
 
 def _slope_true(y_true: Any, y_pred: Any, delta: float) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 from keras_tdl.catalogue import Loss, LossCard, Source, register
-from keras_tdl.numerics import aligned, rounded_once, with_gradient
+from keras_tdl.numerics import aligned, rounded_once, row_mean, with_gradient
 
 
 @rounded_once
@@ -33,7 +33,7 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
     Source: R. Koenker and G. Bassett, "Regression Quantiles", 1978, doi:10.2307/1913643; book 3.3.
     """
     y_true, y_pred = aligned(y_true, y_pred)
-    return ops.mean(_absolute(y_true, y_pred), axis=-1)
+    return row_mean(_absolute(y_true, y_pred))
 
 
 def _value(y_true: Any, y_pred: Any) -> Any:

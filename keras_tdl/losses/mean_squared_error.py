@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from keras import ops
-
 from keras_tdl.catalogue import Loss, LossCard, Source, register
-from keras_tdl.numerics import aligned, rounded_once
+from keras_tdl.numerics import aligned, rounded_once, row_mean
 
 
 @rounded_once
@@ -35,7 +33,7 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
     y_true, y_pred = aligned(y_true, y_pred)
     error = y_pred - y_true
     # the product, not a power: autodiff of it is right to the last place on every backend
-    return ops.mean(error * error, axis=-1)
+    return row_mean(error * error)
 
 
 class MeanSquaredError(Loss):

@@ -90,7 +90,7 @@ def _is_own(index: Any, scores: Any) -> Any:
 
 def _crammer_singer(index: Any, scores: Any, margin: float) -> Any:
     own = ops.take_along_axis(scores, index, axis=-1)
-    others = ops.where(_is_own(index, scores), ops.full_like(scores, float("-inf")), scores)
+    others = ops.where(_is_own(index, scores), float("-inf"), scores)
     rival = ops.take_along_axis(scores, ops.expand_dims(ops.argmax(others, axis=-1), -1), axis=-1)
     return ops.squeeze(shortfall(margin, *subtract_exactly(own, rival)), -1)
 

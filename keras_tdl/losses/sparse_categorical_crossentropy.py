@@ -15,6 +15,7 @@ from keras_tdl.numerics import (
     negative_log,
     poison,
     rounded_once,
+    row_mean,
     sparse_cross_entropy,
     weight_tensor,
 )
@@ -69,7 +70,7 @@ def sparse_categorical_crossentropy(
     else:
         loss = ops.squeeze(negative_log(ops.take_along_axis(y_pred, labels, axis=-1)), -1)
         if label_smoothing:
-            loss = (1.0 - label_smoothing) * loss + label_smoothing * ops.mean(negative_log(y_pred), axis=-1)
+            loss = (1.0 - label_smoothing) * loss + label_smoothing * row_mean(negative_log(y_pred))
     if class_weight is not None:
         weights = weight_tensor("class_weight", class_weight, y_pred)
         loss = loss * ops.take(weights, ops.squeeze(labels, -1))

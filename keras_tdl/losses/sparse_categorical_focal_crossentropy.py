@@ -70,8 +70,7 @@ def sparse_categorical_focal_crossentropy(
     if from_logits or label_smoothing:
         uniform = label_smoothing / y_pred.shape[-1]
         is_own = ops.equal(ops.arange(y_pred.shape[-1], dtype="int32"), labels)
-        own, other = (ops.full_like(y_pred, share) for share in (1.0 - label_smoothing + uniform, uniform))
-        weights = ops.where(is_own, own, other) * alpha
+        weights = (ops.cast(is_own, y_pred.dtype) * (1.0 - label_smoothing) + uniform) * alpha
         if from_logits:
             loss = focal_of_logits(weights, y_pred, gamma)
         else:

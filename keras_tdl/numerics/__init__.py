@@ -1,6 +1,6 @@
 """The stable forms that several rooms share, and the gradients that autodiff gets wrong."""
 
-from keras_tdl.numerics.alignment import aligned, float_tensor, rounded_once
+from keras_tdl.numerics.alignment import aligned, float_tensor, rounded_once, row_mean
 from keras_tdl.numerics.divergence import divergence_of_logits, divergence_of_probabilities
 from keras_tdl.numerics.exact import exp_product, shortfall, subtract_exactly
 from keras_tdl.numerics.focal import (
@@ -68,6 +68,7 @@ __all__ = [
     "poison",
     "positive",
     "rounded_once",
+    "row_mean",
     "shortfall",
     "sigmoid",
     "signs",

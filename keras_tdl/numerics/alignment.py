@@ -43,6 +43,12 @@ def aligned(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     return y_true, y_pred
 
 
+def row_mean(x: Any, keepdims: bool = False) -> Any:
+    """The mean over the last axis in the dtype of `x`, where Keras's own computes float64 in float32 on PyTorch."""
+    size = x.shape[-1] if x.shape[-1] is not None else ops.cast(ops.shape(x)[-1], x.dtype)
+    return ops.sum(x, axis=-1, keepdims=keepdims) / size
+
+
 def rounded_once(loss: Function) -> Function:
     """Gives a loss of `(y_true, y_pred, ...)` half-precision predictions in float32, and rounds its result once.
 

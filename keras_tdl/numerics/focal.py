@@ -16,7 +16,11 @@ from keras_tdl.numerics.probabilities import minus_log, minus_log_complement, po
 
 def _power(base: Any, gamma: float) -> Any:
     # a product rounds once, a power up to three times on some backends; and 2 is what nearly everyone uses
-    return base * base if gamma == 2.0 else ops.power(base, gamma)
+    return base * base if gamma == 2.0 else ops.power(base, ops.convert_to_tensor(gamma, dtype=base.dtype))
+
+
+def _not_negative(x: Any) -> Any:
+    return ops.where(x < 0, 0.0, x)
 
 
 def _quotient(a: Any, b: Any) -> Any:
@@ -28,11 +32,11 @@ def _quotient(a: Any, b: Any) -> Any:
 
 
 def _term(p: Any, gamma: float) -> Any:
-    return _power(ops.maximum(1.0 - p, 0.0), gamma) * minus_log(p)
+    return _power(_not_negative(1.0 - p), gamma) * minus_log(p)
 
 
 def _term_slope(p: Any, gamma: float) -> Any:
-    others = ops.maximum(1.0 - p, 0.0)
+    others = _not_negative(1.0 - p)
     return -_power(others, gamma) * (1.0 / positive(p) + gamma * _quotient(minus_log(p), others))
 
 
@@ -64,7 +68,7 @@ def _focal_value(weights: Any, logits: Any, gamma: float) -> Any:
 
 def _focal_slope(weights: Any, logits: Any, gamma: float) -> Any:
     p, others, log = _parts(logits)
-    log = ops.minimum(log, 1e4)  # where p is 0 already, and p times an infinite log would be NaN
+    log = ops.clip(log, 0.0, 1e4)  # where p is 0 already, and p times an infinite log would be NaN
     slope = _power(others, gamma) * (1.0 + gamma * p * _quotient(log, others))
     return cross_entropy_slope(weights * slope, logits)
 
@@ -80,11 +84,11 @@ focal_of_logits = with_gradient(_focal_value, (_focal_terms, _focal_slope, None)
 def _binary_value(negative: Any, positive_share: Any, p: Any, gamma: float) -> Any:
     wrong = negative * p + positive_share * (1.0 - p)
     entropy = negative * minus_log_complement(p) + positive_share * minus_log(p)
-    return _power(ops.maximum(wrong, 0.0), gamma) * entropy
+    return _power(_not_negative(wrong), gamma) * entropy
 
 
 def _binary_slope(negative: Any, positive_share: Any, p: Any, gamma: float) -> Any:
-    wrong = ops.maximum(negative * p + positive_share * (1.0 - p), 0.0)
+    wrong = _not_negative(negative * p + positive_share * (1.0 - p))
     entropy = negative * minus_log_complement(p) + positive_share * minus_log(p)
     slope = negative / positive(1.0 - p) - positive_share / positive(p)
     return _power(wrong, gamma) * (gamma * (negative - positive_share) * _quotient(entropy, wrong) + slope)
@@ -99,7 +103,7 @@ def _wrong_power(negative: Any, positive_share: Any, logits: Any, gamma: float) 
     small = ops.exp(-ops.abs(logits))
     right = logits >= 0
     wrong = ops.where(right, positive_share, negative) * small + ops.where(right, negative, positive_share)
-    wrong = ops.maximum(wrong, 0.0)
+    wrong = _not_negative(wrong)
     # of a hard label that is right, n is e itself: one exponential, whose power does not pile up its error
     power_of_wrong = ops.where(wrong == small, exp_product(-ops.abs(logits), gamma), _power(wrong, gamma))
     return power_of_wrong / _power(1.0 + small, gamma), small, wrong

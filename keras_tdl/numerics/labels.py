@@ -214,7 +214,7 @@ def poison(loss: Any, allowed: Any, counts: Any = None) -> Any:
     """NaN, with gradient 0, for labels that are not allowed and nothing could raise for; 0 for those not to count."""
     if counts is not None:
         loss = ops.where(counts, loss, ops.zeros_like(loss))
-    return ops.where(allowed, loss, ops.full_like(loss, float("nan")))
+    return ops.where(allowed, loss, float("nan"))
 
 
 def smoothed(y_true: Any, smoothing: float) -> tuple[Any, Any]:

@@ -13,13 +13,14 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_tdl.numerics.alignment import row_mean
 from keras_tdl.numerics.exact import subtract_exactly
 from keras_tdl.numerics.gradient import with_gradient
 
 
 def softplus(x: Any) -> Any:
     """log(1 + exp(x)), which is `-log sigmoid(-x)`: two terms of one sign. Without a gradient of its own."""
-    return ops.maximum(x, 0.0) + ops.log1p(ops.exp(-ops.abs(x)))
+    return ops.where(x < 0, 0.0, x) + ops.log1p(ops.exp(-ops.abs(x)))
 
 
 def sigmoid(x: Any) -> Any:
@@ -84,7 +85,7 @@ def _sparse_value(labels: Any, logits: Any, smoothing: float) -> Any:
     distance, _, rest, _ = compare_to_largest(logits)
     own = ops.take_along_axis(distance, ops.cast(labels, "int32"), axis=-1)
     if smoothing:
-        own = (1.0 - smoothing) * own + smoothing * ops.mean(distance, axis=-1, keepdims=True)
+        own = (1.0 - smoothing) * own + smoothing * row_mean(distance, keepdims=True)
     return ops.squeeze(own + ops.log1p(rest), -1)
 
 

@@ -14,7 +14,7 @@ def positive(p: Any) -> Any:
     # a probability of 0 counts as the smallest normal number: the loss is 87.3 and the gradient -8.5e37 in
     # float32, not inf, whose product with a saturated softmax's gradient of 0 would be NaN
     tiny = float(np.finfo(keras.backend.standardize_dtype(p.dtype)).tiny)
-    return ops.maximum(p, tiny)
+    return ops.where(p < tiny, tiny, p)
 
 
 def minus_log(p: Any) -> Any:
@@ -33,7 +33,7 @@ negative_log = with_gradient(minus_log, (_slope,))
 def minus_log_complement(p: Any) -> Any:
     """-log(1 - p). Without a gradient of its own."""
     # 1 - p is exact from 1/2 on; below, log1p keeps the digits of p that 1 - p would round away
-    return ops.where(p < 0.5, -ops.log1p(-ops.minimum(p, 0.5)), minus_log(1.0 - p))
+    return ops.where(p < 0.5, -ops.log1p(-ops.where(p < 0.5, p, 0.5)), minus_log(1.0 - p))
 
 
 def _slope_complement(p: Any) -> Any:
