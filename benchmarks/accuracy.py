@@ -13,12 +13,12 @@ import keras
 
 import keras_tdl
 from keras_tdl.testing import Case, cases
-from keras_tdl.testing.checks import gradients, losses, values
+from keras_tdl.testing.checks import gradients, loss_values, values
 
 Measure = Callable[[Case], Iterator[values.Measurement]]
 MEASURES: dict[str, dict[str, Measure]] = {
     "activation.function": {"value": values.value_measurements, "gradient": gradients.gradient_measurements},
-    "loss.function": {"value": losses.value_measurements, "gradient": losses.gradient_measurements},
+    "loss.function": {"value": loss_values.value_measurements, "gradient": loss_values.gradient_measurements},
 }
 
 

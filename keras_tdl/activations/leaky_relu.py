@@ -41,7 +41,7 @@ def _value(x: Any, negative_slope: float) -> Any:
 
 def _slope(x: Any, negative_slope: float) -> Any:
     # written down because at 0 autodiff gives 1 on one backend and the slope on the others
-    return ops.where(x > 0, ops.ones_like(x), ops.full_like(x, negative_slope))
+    return ops.where(x > 0, ops.ones_like(x), negative_slope * ops.ones_like(x))
 
 
 _leaky_relu = with_gradient(_value, (_slope, None))

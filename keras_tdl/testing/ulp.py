@@ -30,7 +30,8 @@ def exact_derivative(function: Callable[..., Any], x: float) -> Any:
 
 def exact_gradient(function: Callable[..., Any], x: Sequence[float]) -> list[Any]:
     """Partial derivatives of `function(mpmath, row)` at the row `x`."""
-    with mpmath.workdps(50):
+    # a small partial derivative is a difference of values that may be e^80 times larger
+    with mpmath.workdps(150):
         row = [_exactly(v) for v in x]
         return [
             mpmath.diff(lambda t, i=i: function(mpmath, [*row[:i], t, *row[i + 1 :]]), row[i]) for i in range(len(row))

@@ -1,5 +1,14 @@
 """The checks. Importing this package registers them."""
 
-from keras_tdl.testing.checks import configuration, execution, gradients, losses, saving, training, values
+from keras_tdl.testing.checks import (
+    configuration,
+    execution,
+    gradients,
+    loss_values,
+    losses,
+    saving,
+    training,
+    values,
+)
 
-__all__ = ["configuration", "execution", "gradients", "losses", "saving", "training", "values"]
+__all__ = ["configuration", "execution", "gradients", "loss_values", "losses", "saving", "training", "values"]

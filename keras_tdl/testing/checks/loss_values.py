@@ -1,0 +1,112 @@
+"""Losses: value and gradient against the oracle."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import mpmath
+import numpy as np
+
+from keras_tdl.catalogue import LossCard
+from keras_tdl.testing.backend import evaluate, gradients, modes
+from keras_tdl.testing.case import Batch, Case, loss_batch, loss_formats
+from keras_tdl.testing.checks.values import Measurement, rounded
+from keras_tdl.testing.registry import NotRun, check_of
+from keras_tdl.testing.ulp import exact, exact_gradient
+
+FUNCTION = "loss.function"
+
+
+def card_of(case: Case) -> LossCard:
+    """The loss card of a case."""
+    assert isinstance(case.card, LossCard)
+    return case.card
+
+
+def _row_oracle(case: Case, y_true: Any) -> Any:
+    """The oracle of one sample as a function of `(mp, y_pred)`."""
+    arguments = {n: v for n, v in case.init.items() if n != "axis"}
+    is_index = np.ndim(y_true) == 0
+    target = int(y_true) if is_index else [mpmath.mpf(float(v)) for v in y_true]
+    return lambda mp, y_pred: card_of(case).oracle(mp, target, y_pred, **arguments)
+
+
+def _values(case: Case, batch: Batch) -> list[Any]:
+    return [exact(_row_oracle(case, t), p) for t, p in zip(batch.y_true, batch.y_pred.astype("float64"), strict=True)]
+
+
+def _wide_batch(case: Case) -> Batch:
+    """Predictions of all sizes up to 80, in one batch, so that each function compiles once."""
+    batches = [loss_batch(case, seed=i, spread=spread) for i, spread in enumerate((1.0, 8.0, 20.0))]
+    return Batch(np.concatenate([b.y_true for b in batches]), np.concatenate([b.y_pred for b in batches]))
+
+
+def value_measurements(case: Case) -> Iterator[Measurement]:
+    """float32 values, eager and compiled, predictions up to 80."""
+    batch = _wide_batch(case)
+    want = _values(case, batch)
+    for compiled in modes(case.init):
+        got = evaluate(case.make(), batch.y_true, batch.y_pred, compiled=compiled)
+        yield Measurement(f"value, {'compiled' if compiled else 'eager'}", got, want, batch.y_pred)
+
+
+@check_of(FUNCTION, name="loss.value", tier="numerics")
+def loss_value(case: Case) -> None:
+    """float32 values, eager and compiled, are within the budget of the exact ones, predictions up to 80."""
+    for measurement in value_measurements(case):
+        measurement.assert_within(card_of(case).budget.value)
+
+
+def gradient_measurements(case: Case) -> Iterator[Measurement]:
+    """Gradients in y_pred, eager and compiled, predictions up to 80.
+
+    Where targets are soft the gradient is a difference that may vanish: there the error counts in ULP of the
+    row's largest gradient.
+    """
+    labels, _ = loss_formats(card_of(case), case.init)
+    is_soft = labels in ("probabilities", "logits") or bool(case.init.get("label_smoothing"))
+    batch = _wide_batch(case)
+    rows = [
+        exact_gradient(_row_oracle(case, t), p)
+        for t, p in zip(batch.y_true, batch.y_pred.astype("float64"), strict=True)
+    ]
+    want = [g for row in rows for g in row]
+    scale = [max(abs(g) for g in row) for row in rows for _ in row] if is_soft else None
+    for compiled in modes(case.init):
+        (got,) = gradients(case.make(), batch.y_true, batch.y_pred, wrt=(1,), compiled=compiled)
+        yield Measurement(f"gradient, {'compiled' if compiled else 'eager'}", got, want, batch.y_pred, scale=scale)
+
+
+@check_of(FUNCTION, name="loss.gradient", tier="numerics")
+def loss_gradient(case: Case) -> None:
+    """Gradients in y_pred, eager and compiled, are within the budget, predictions up to 80."""
+    for measurement in gradient_measurements(case):
+        measurement.assert_within(card_of(case).budget.gradient)
+
+
+@check_of(FUNCTION, name="loss.half", tier="numerics")
+def loss_half(case: Case) -> None:
+    """On float16 and bfloat16 predictions the value is within the budget of the correctly rounded one."""
+    for dtype in ("float16", "bfloat16"):
+        batch = loss_batch(case)
+        tensor = keras.ops.cast(batch.y_pred, dtype)
+        halved = Batch(batch.y_true, np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32"))))
+        labels = batch.y_true
+        if labels.dtype != "int32":
+            labels = np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(keras.ops.cast(labels, dtype), "float32")))
+            halved = Batch(labels, halved.y_pred)
+        got = evaluate(case.make(), labels, tensor)
+        want = [rounded(v, dtype) for v in _values(case, halved)]
+        Measurement(f"{dtype} value", got, want, halved.y_pred, dtype).assert_within(card_of(case).budget.half)
+
+
+@check_of(FUNCTION, name="loss.float64", tier="numerics")
+def loss_float64(case: Case) -> None:
+    """float64 predictions give float64 losses within the same budget, where the backend has float64."""
+    if keras.config.backend() == "jax":
+        raise NotRun("JAX computes float64 in float32 unless x64 is enabled")
+    batch = loss_batch(case)
+    got = evaluate(case.make(), batch.y_true, batch.y_pred.astype("float64"))
+    assert got.dtype == "float64", f"float64 predictions give {got.dtype}"
+    measurement = Measurement("float64 value", got, _values(case, batch), batch.y_pred, "float64")
+    measurement.assert_within(card_of(case).budget.value)
