@@ -21,8 +21,7 @@ import matplotlib.pyplot as plt
 from palmerpenguins import load_penguins
 from sklearn.linear_model import LogisticRegression
 
-from keras_tdl.layers import Perceptron
-from keras_tdl.layers import NotSeparated
+from keras_tdl.layers import NotSeparated, Perceptron
 
 # --- 1. The concert -------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""What a card cannot say of an activation: the book's numbers and errata, Keras's faults, learned weights, bad input."""
+"""What a card cannot say of an activation: the book's numbers and errata, Keras's faults, weights, bad input."""
 
 import keras
 import numpy as np

@@ -56,8 +56,9 @@ def cases(card: Card) -> Iterator[Case]:
             yield Case(card.function, settings, card)
     if card.layer is not None:
         known = inspect.signature(card.layer).parameters
+        required = {n for n, p in known.items() if p.default is p.empty and p.kind is not p.VAR_KEYWORD}
         for settings in ({}, *card.settings, *card.class_settings):
-            if all(name in known for name in settings):
+            if required <= settings.keys() <= known.keys():
                 yield Case(card.layer, settings, card)
 
 
