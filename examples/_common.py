@@ -6,6 +6,7 @@ Nothing here imports Keras until `start` has chosen the backend, since Keras rea
 import argparse
 import importlib.util
 import json
+import logging
 import os
 import sys
 import time
@@ -41,6 +42,8 @@ def start(story: str | None, epochs: int, quick_epochs: int = 2, **choices: Sequ
     if args.backend:
         os.environ["KERAS_BACKEND"] = args.backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # an example trains many models, and TensorFlow warns of tracing each
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads cost tiny models more than they bring
     args.epochs = args.epochs or (quick_epochs if args.quick else epochs)
 
