@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from keras import ops
-
 from keras_tdl.catalogue import Loss, LossCard, Parameter, Source, register
 from keras_tdl.numerics import (
     binary_labels,
@@ -20,6 +18,7 @@ from keras_tdl.numerics import (
     smoothed,
     softplus,
     weight_tensor,
+    weighted,
     with_gradient,
 )
 
@@ -85,11 +84,7 @@ def binary_crossentropy(
 def _value(negative: Any, positive: Any, logits: Any) -> Any:
     # -log(1 - p) is softplus(z) and -log p is softplus(-z), both without cancellation; a term without weight counts
     # zero even where the other is certain
-    return _weighted(negative, softplus(logits)) + _weighted(positive, softplus(-logits))
-
-
-def _weighted(weight: Any, term: Any) -> Any:
-    return ops.where(weight == 0, 0.0, weight * term)
+    return weighted(negative, softplus(logits)) + weighted(positive, softplus(-logits))
 
 
 def _slope_negative(negative: Any, positive: Any, logits: Any) -> Any:

@@ -17,6 +17,7 @@ from keras_tdl.numerics import (
     positive,
     rounded_once,
     softmax,
+    weighted,
     with_gradient,
 )
 
@@ -81,7 +82,7 @@ def _value(y_true: Any, y_pred: Any, from_logits: bool, target_from_logits: bool
         return divergence_of_logits(y_true, y_pred)
     target = _target(y_true, target_from_logits)
     ratio = _log_ratio(y_true, y_pred, from_logits, target_from_logits)
-    return ops.sum(ops.where(target == 0, 0.0, target * ratio), axis=-1)
+    return ops.sum(weighted(target, ratio), axis=-1)
 
 
 def _slope_true(y_true: Any, y_pred: Any, from_logits: bool, target_from_logits: bool) -> Any:
@@ -91,7 +92,7 @@ def _slope_true(y_true: Any, y_pred: Any, from_logits: bool, target_from_logits:
     # softmax's Jacobian makes of the ratio its deviation from its mean, which is the divergence
     divergence = _value(y_true, y_pred, from_logits, target_from_logits)
     target = softmax(y_true)
-    return ops.where(target == 0, 0.0, target * (ratio - ops.expand_dims(divergence, -1)))
+    return weighted(target, ratio - ops.expand_dims(divergence, -1))
 
 
 def _slope(y_true: Any, y_pred: Any, from_logits: bool, target_from_logits: bool) -> Any:

@@ -33,7 +33,14 @@ from keras_tdl.numerics.logits import (
     softplus,
     sparse_cross_entropy,
 )
-from keras_tdl.numerics.probabilities import log_ratio, minus_log, negative_log, negative_log_complement, positive
+from keras_tdl.numerics.probabilities import (
+    log_ratio,
+    minus_log,
+    negative_log,
+    negative_log_complement,
+    positive,
+    weighted,
+)
 from keras_tdl.numerics.surrogates import check_surrogate, surrogate_slope
 from keras_tdl.numerics.validation import check_choice, check_count, check_number
 
@@ -81,5 +88,6 @@ __all__ = [
     "surrogate_slope",
     "visible",
     "weight_tensor",
+    "weighted",
     "with_gradient",
 ]

@@ -19,6 +19,13 @@ def float_tensor(x: Any) -> Any:
     return x if is_float else ops.cast(x, keras.config.floatx())
 
 
+def same_shape(first: Any, second: Any) -> bool:
+    """Whether two shapes are equal, as far as they are known."""
+    return len(first) == len(second) and all(
+        None in pair or pair[0] == pair[1] for pair in zip(first, second, strict=True)
+    )
+
+
 def aligned(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     """Both as float tensors of one shape and dtype; never broadcasts.
 
@@ -33,8 +40,7 @@ def aligned(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
         y_true = ops.expand_dims(y_true, -1)
     elif len(y_pred.shape) == len(y_true.shape) - 1 and y_true.shape[-1] == 1:
         y_pred = ops.expand_dims(y_pred, -1)
-    pairs = zip(y_true.shape, y_pred.shape, strict=False)
-    if len(y_true.shape) != len(y_pred.shape) or any(None not in pair and pair[0] != pair[1] for pair in pairs):
+    if not same_shape(y_true.shape, y_pred.shape):
         raise ValueError(
             "Expected y_true and y_pred of the same shape, since broadcasting would compare each target with each "
             f"prediction. Received: y_true.shape={tuple(y_true.shape)}, y_pred.shape={tuple(y_pred.shape)}. "

@@ -13,7 +13,7 @@ import keras
 from keras import ops
 
 from keras_tdl.numerics.logits import negative_log_softmax, softmax
-from keras_tdl.numerics.probabilities import log_ratio
+from keras_tdl.numerics.probabilities import log_ratio, weighted
 
 
 def excess(x: Any) -> Any:
@@ -30,7 +30,7 @@ def divergence_of_probabilities(target: Any, p: Any) -> Any:
     # t log(t/p) = t excess(-log(t/p)) + (t - p); the sum of the last differences is almost free of rounding, as they
     # are exact and of few digits
     ratio = log_ratio(target, p)
-    far = ops.where(target == 0, 0.0, target * (ratio - 1.0)) + p
+    far = weighted(target, ratio - 1.0) + p
     terms = ops.where(ops.abs(ratio) < 1, target * excess(-ratio), far)
     return ops.sum(terms, axis=-1) + ops.sum(target - p, axis=-1)
 
@@ -38,10 +38,9 @@ def divergence_of_probabilities(target: Any, p: Any) -> Any:
 def divergence_of_logits(target: Any, logits: Any) -> Any:
     """The divergence of `softmax(logits)` from `softmax(target)`."""
     share = softmax(target)
-    weighted = ops.where(share == 0, 0.0, share * (target - logits))
-    centred = (target - logits) - ops.sum(weighted, axis=-1, keepdims=True)
+    centred = (target - logits) - ops.sum(weighted(share, target - logits), axis=-1, keepdims=True)
     near = ops.sum(share * excess(-centred), axis=-1)
     # far from each other the terms do not cancel much, and excess overflows
     ratio = negative_log_softmax(logits) - negative_log_softmax(target)
-    far = ops.sum(ops.where(share == 0, 0.0, share * ratio), axis=-1)
+    far = ops.sum(weighted(share, ratio), axis=-1)
     return ops.where(near < 1, ops.log1p(near), far)

@@ -11,7 +11,7 @@ from keras import ops
 from keras_tdl.numerics.exact import exp_product
 from keras_tdl.numerics.gradient import with_gradient
 from keras_tdl.numerics.logits import compare_to_largest, cross_entropy_slope, sigmoid, softplus
-from keras_tdl.numerics.probabilities import minus_log, minus_log_complement, positive
+from keras_tdl.numerics.probabilities import minus_log, minus_log_complement, positive, weighted
 
 
 def _power(base: Any, gamma: float) -> Any:
@@ -61,9 +61,7 @@ def _focal_terms(weights: Any, logits: Any, gamma: float) -> Any:
 
 
 def _focal_value(weights: Any, logits: Any, gamma: float) -> Any:
-    terms = _focal_terms(weights, logits, gamma)
-    # a class without weight counts zero, even where its log-probability is -inf
-    return ops.sum(ops.where(weights == 0, 0.0, weights * terms), axis=-1)
+    return ops.sum(weighted(weights, _focal_terms(weights, logits, gamma)), axis=-1)
 
 
 def _focal_slope(weights: Any, logits: Any, gamma: float) -> Any:
@@ -110,7 +108,7 @@ def _wrong_power(negative: Any, positive_share: Any, logits: Any, gamma: float) 
 
 
 def _binary_logits_value(negative: Any, positive_share: Any, logits: Any, gamma: float) -> Any:
-    entropy = _weighted(negative, softplus(logits)) + _weighted(positive_share, softplus(-logits))
+    entropy = weighted(negative, softplus(logits)) + weighted(positive_share, softplus(-logits))
     return _wrong_power(negative, positive_share, _finite(logits), gamma)[0] * entropy
 
 
@@ -121,10 +119,6 @@ def _binary_logits_slope(negative: Any, positive_share: Any, logits: Any, gamma:
     # d log M / dz = (negative - positive) p (1 - p) / M
     change = (negative - positive_share) * _quotient(small, wrong) / (1.0 + small)
     return factor * (gamma * change * entropy + negative * sigmoid(logits) - positive_share * sigmoid(-logits))
-
-
-def _weighted(weight: Any, term: Any) -> Any:
-    return ops.where(weight == 0, 0.0, weight * term)
 
 
 def _finite(logits: Any) -> Any:

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_tdl.numerics.alignment import aligned, float_tensor
+from keras_tdl.numerics.alignment import aligned, float_tensor, same_shape
 from keras_tdl.numerics.gradient import visible
 from keras_tdl.numerics.validation import check_choice, check_number
 
@@ -34,9 +34,7 @@ def class_indices(y_true: Any, y_pred: Any, ignore_class: int | None = None) -> 
     classes = y_pred.shape[-1]
     if len(y_true.shape) == len(y_pred.shape) - 1:
         y_true = ops.expand_dims(y_true, -1)
-    fits = len(y_true.shape) == len(y_pred.shape) and y_true.shape[-1] == 1
-    pairs = zip(y_true.shape[:-1], y_pred.shape[:-1], strict=False)
-    if not fits or any(None not in pair and pair[0] != pair[1] for pair in pairs):
+    if not same_shape(y_true.shape[:-1], y_pred.shape[:-1]) or y_true.shape[-1] != 1:
         raise ValueError(
             "Expected class indices: y_true with the shape of y_pred without its class axis. Received: "
             f"y_true.shape={tuple(y_true.shape)}, y_pred.shape={tuple(y_pred.shape)}. "
@@ -96,8 +94,7 @@ def check_shares_shape(y_true: Any, y_pred: Any, sparse: str) -> None:
     Raises:
         ValueError: If they differ. The message names `sparse` as what takes class indices.
     """
-    pairs = zip(y_true.shape, y_pred.shape, strict=False)
-    if len(y_true.shape) != len(y_pred.shape) or any(None not in pair and pair[0] != pair[1] for pair in pairs):
+    if not same_shape(y_true.shape, y_pred.shape):
         raise ValueError(
             "Expected one-hot labels, or one share for each class: y_true of the shape of y_pred. Received: "
             f"y_true.shape={tuple(y_true.shape)}, y_pred.shape={tuple(y_pred.shape)}. "

@@ -16,6 +16,7 @@ from keras import ops
 from keras_tdl.numerics.alignment import row_mean
 from keras_tdl.numerics.exact import subtract_exactly
 from keras_tdl.numerics.gradient import with_gradient
+from keras_tdl.numerics.probabilities import weighted
 
 
 def softplus(x: Any) -> Any:
@@ -69,8 +70,7 @@ def cross_entropy_slope(weights: Any, logits: Any) -> Any:
 
 
 def _soft_value(weights: Any, logits: Any) -> Any:
-    # a class without weight counts zero, even where its log-probability is -inf
-    return ops.sum(ops.where(weights == 0, 0.0, weights * negative_log_softmax(logits)), axis=-1)
+    return ops.sum(weighted(weights, negative_log_softmax(logits)), axis=-1)
 
 
 def _soft_slope_weights(weights: Any, logits: Any) -> Any:

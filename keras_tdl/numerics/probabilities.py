@@ -17,6 +17,11 @@ def positive(p: Any) -> Any:
     return ops.where(p < tiny, tiny, p)
 
 
+def weighted(weight: Any, term: Any) -> Any:
+    """`weight * term`, where a weight of 0 counts zero, even of an infinite term. Without a gradient of its own."""
+    return ops.where(weight == 0, 0.0, weight * term)
+
+
 def minus_log(p: Any) -> Any:
     """-log p. Without a gradient of its own."""
     return -ops.log(positive(p))

@@ -4,10 +4,11 @@ import functools
 from collections.abc import Iterator
 from typing import Any
 
+import keras
 import mpmath
 import numpy as np
 
-from keras_tdl.testing.backend import gradients, modes
+from keras_tdl.testing.backend import gradients, modes, to_numpy
 from keras_tdl.testing.case import Case
 from keras_tdl.testing.checks.values import EXTREMES, Measurement, arguments_of, assert_limit, card_of, inputs_of
 from keras_tdl.testing.registry import NotRun, check_of
@@ -115,8 +116,6 @@ def gradient_extremes(case: Case) -> None:
 @check_of("activation.function", name="gradient.half")
 def gradient_half(case: Case) -> None:
     """float16 gradients are those of float32, rounded."""
-    import keras
-
     inputs = inputs_of(case, "float16")
     half = keras.ops.convert_to_tensor(inputs)
     (got,) = gradients(case.make(), half)
@@ -142,10 +141,6 @@ def gradient_second(case: Case) -> None:
 
 
 def _second(function: Any, x: np.ndarray) -> np.ndarray:
-    import keras
-
-    from keras_tdl.testing.backend import to_numpy
-
     tensor = keras.ops.convert_to_tensor(x)
     if keras.config.backend() == "tensorflow":
         import tensorflow as tf

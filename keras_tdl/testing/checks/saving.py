@@ -19,8 +19,9 @@ def activation_model(case: Case) -> keras.Model:
     """A model that has the case in every place it can stand: symbolic call, and activation argument of a layer."""
     inputs = keras.Input((4, 3))
     x = case.make()(inputs)
-    dense = keras.layers.Dense(3, activation=case.make() if case.is_class or case.init else case.subject)
-    return keras.Model(inputs, dense(x) if case.is_class or not case.init else x)
+    if case.is_class or not case.init:  # a function with arguments has no name to be saved under
+        x = keras.layers.Dense(3, activation=case.make() if case.is_class else case.subject)(x)
+    return keras.Model(inputs, x)
 
 
 def loss_model(case: Case) -> keras.Model:

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_tdl.testing.case import Case, loss_batch
+from keras_tdl.testing.case import Case, loss_batch, loss_formats
 from keras_tdl.testing.checks.execution import sample
 from keras_tdl.testing.registry import NotRun, check_of
 
@@ -16,7 +16,7 @@ def training_fit(case: Case) -> None:
     if case.init and not case.is_class:
         raise NotRun("other arguments are trained as a class")
     keras.utils.set_random_seed(0)
-    activation: Any = case.make() if case.is_class or case.init else case.subject
+    activation: Any = case.make() if case.is_class else case.subject
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(8), keras.layers.Dense(8, activation=activation)])
     model.add(keras.layers.Dense(1))
     model.compile(optimizer=keras.optimizers.Adam(0.02), loss="mean_squared_error", jit_compile=False)
@@ -34,8 +34,6 @@ def training_fit(case: Case) -> None:
 @check_of("loss.class", name="training.fit_loss")
 def training_fit_loss(case: Case) -> None:
     """`fit` with this loss lowers it."""
-    from keras_tdl.testing.case import loss_formats
-
     keras.utils.set_random_seed(0)
     batch = loss_batch(case)
     _, predictions = loss_formats(case.card, case.init)  # type: ignore[arg-type]
