@@ -1,14 +1,21 @@
-"""The conformance harness: does a Keras object keep the contracts it should keep?"""
+"""The conformance harness: does a Keras layer, activation, loss or metric keep the contracts it should keep?"""
 
+from keras_tdl.catalogue.card import Budget
 from keras_tdl.testing import checks
 from keras_tdl.testing.case import Case, cases
-from keras_tdl.testing.registry import NotRun, Report, Result, check, check_of, checks_for, parametrize, run
+from keras_tdl.testing.registry import Check, Failure, NotRun, all_checks, check_of, checks_for
+from keras_tdl.testing.report import Report, Result
+from keras_tdl.testing.running import check, parametrize, run
 
 __all__ = [
+    "Budget",
     "Case",
+    "Check",
+    "Failure",
     "NotRun",
     "Report",
     "Result",
+    "all_checks",
     "cases",
     "check",
     "check_of",

@@ -12,7 +12,7 @@ Function = Callable[..., Any]
 
 def evaluate(function: Function, *inputs: Any, compiled: bool = False) -> np.ndarray:
     """`function` of tensors made from `inputs`, as a NumPy array (bfloat16 as float32)."""
-    tensors = [_tensor(x) for x in inputs]
+    tensors = [tensor_of(x) for x in inputs]
     return to_numpy((_compiled(function) if compiled else function)(*tensors))
 
 
@@ -20,11 +20,110 @@ def gradients(function: Function, *inputs: Any, wrt: Sequence[int] = (0,), compi
     """Gradients of `sum(function(*inputs))` in the inputs `wrt`, as NumPy arrays; zeros where there is none."""
     compute = _gradient_function(function, tuple(wrt))
     compute = _compiled(compute) if compiled else compute
-    tensors = [_tensor(x) for x in inputs]
+    tensors = [tensor_of(x) for x in inputs]
     return [
         np.zeros(tuple(tensors[i].shape), "float32") if g is None else to_numpy(g)
         for i, g in zip(wrt, compute(*tensors), strict=True)
     ]
+
+
+def outputs(function: Function, *arguments: Any, compiled: bool = False) -> list[np.ndarray]:
+    """Every tensor that `function` returns, as NumPy arrays; arguments are structures of arrays."""
+    flat = keras.tree.flatten(arguments)
+
+    def call(*tensors: Any) -> list[Any]:
+        return keras.tree.flatten(function(*keras.tree.pack_sequence_as(arguments, list(tensors))))
+
+    call = _compiled(call) if compiled else call
+    return [to_numpy(tensor) for tensor in call(*map(tensor_of, flat))]
+
+
+def value_and_gradients(
+    function: Function, inputs: Sequence[np.ndarray], compiled: bool = False
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Values of a function of flat inputs that returns a list, and gradients of a fixed mix of them in each input."""
+
+    def total(*tensors: Any) -> tuple[Any, list[Any]]:
+        values = function(*tensors)
+        # a plain sum would hide the gradient of outputs that sum to a constant, as a softmax's do
+        mixed = sum(ops.sum(v * ops.cast(_mix(tuple(v.shape)), v.dtype)) for v in values)
+        return mixed, values
+
+    compute = _total_and_gradients(total)
+    values, slopes = (_compiled(compute) if compiled else compute)(*map(tensor_of, inputs))
+    pairs = zip(slopes, inputs, strict=True)
+    return [to_numpy(v) for v in values], [np.zeros(x.shape) if g is None else to_numpy(g) for g, x in pairs]
+
+
+def _mix(shape: tuple[int, ...]) -> np.ndarray:
+    return np.random.default_rng(3).uniform(0.5, 1.5, size=shape).astype("float32")
+
+
+def _total_and_gradients(total: Function) -> Function:
+    backend = keras.config.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        def compute(*tensors: Any) -> Any:
+            with tf.GradientTape() as tape:
+                tape.watch(tensors)
+                mixed, values = total(*tensors)
+            return values, tape.gradient(mixed, list(tensors), unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+        return compute
+    if backend == "jax":
+        import jax
+
+        def compute(*tensors: Any) -> Any:
+            slopes, values = jax.grad(total, argnums=tuple(range(len(tensors))), has_aux=True)(*tensors)
+            return values, slopes
+
+        return compute
+    import torch
+
+    def compute(*tensors: Any) -> Any:
+        leaves = [t.detach().requires_grad_() for t in tensors]
+        mixed, values = total(*leaves)
+        if not mixed.requires_grad:
+            return values, [None for _ in leaves]
+        return [v.detach() for v in values], torch.autograd.grad(mixed, leaves, allow_unused=True)
+
+    return compute
+
+
+def recompilations(function: Function, calls: Sequence[Sequence[Any]]) -> int:
+    """How often a function is traced or compiled again after the first of several calls."""
+    backend = keras.config.backend()
+    count = 0
+
+    def counted(*tensors: Any) -> Any:
+        nonlocal count
+        count += 1
+        return function(*tensors)
+
+    if backend == "torch":
+        import torch
+
+        def compiler(graph: Any, _: Any) -> Any:
+            nonlocal count
+            count += 1
+            return graph.forward
+
+        torch._dynamo.reset()
+        compiled = torch.compile(function, backend=compiler)
+    elif backend == "jax":
+        import jax
+
+        compiled = jax.jit(counted)
+    else:
+        import tensorflow as tf
+
+        compiled = tf.function(counted, autograph=False)
+    compiled(*calls[0])
+    first = count  # PyTorch may break one call into several graphs
+    for call in calls[1:]:
+        compiled(*call)
+    return count - first
 
 
 def modes(arguments: Mapping[str, Any]) -> tuple[bool, ...]:
@@ -33,7 +132,8 @@ def modes(arguments: Mapping[str, Any]) -> tuple[bool, ...]:
     return (False,) if many and keras.config.backend() == "torch" else (False, True)
 
 
-def _tensor(x: Any) -> Any:
+def tensor_of(x: Any) -> Any:
+    """A tensor of the array's own dtype."""
     # without a dtype, float64 arrays become float32 on PyTorch
     return ops.convert_to_tensor(x, dtype=str(x.dtype) if isinstance(x, np.ndarray) else None)
 

@@ -1,70 +1,101 @@
 """The checks: plain functions over a case, by name."""
 
-import traceback
+import inspect
+import unittest
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from keras_tdl.testing.case import Case
 
 Tier = Literal["core", "numerics", "deploy"]
 Severity = Literal["must", "should", "info"]
-Status = Literal["pass", "fail", "not run", "expected failure"]
 
 
-class NotRun(Exception):  # noqa: N818 - not an error: a check that has nothing to check here
-    """Raised by a check that does not apply; its message says why. Never counted as passed."""
+class NotRun(unittest.SkipTest):
+    """Raised by a check that has nothing to check; its message says why. Never counted as passed; pytest skips."""
+
+
+class Failure(AssertionError):
+    """Raised by a check whose contract is broken, with what an author needs to find the mistake.
+
+    Args:
+        message: What is wrong, with numbers.
+        cause: The likely cause; by default that of the check.
+        at: The smallest failing input.
+        got: What came out there.
+        expected: What should have.
+        ulp: The error in units in the last place.
+        code: Lines of Python that show the failure, given `subject`, `init`, `np` and `keras`.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        cause: str = "",
+        at: object = None,
+        got: object = None,
+        expected: object = None,
+        ulp: float | None = None,
+        code: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.cause = cause
+        self.at = at
+        self.got = got
+        self.expected = expected
+        self.ulp = ulp
+        self.code = code
 
 
 @dataclass(frozen=True)
 class Check:
-    """A check: its function, and to which kinds of case it applies."""
+    """A check: its function, and to which forms of case it applies."""
 
     name: str
-    run: Callable[[Case], None]
-    kinds: tuple[str, ...]
+    function: Callable[[Case], None]
+    forms: tuple[str, ...]
     tier: Tier
     severity: Severity
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a check found."""
-
-    check: Check
-    status: Status
-    message: str = ""
-
-
-@dataclass(frozen=True)
-class Report:
-    """The results of a case, one a check that applies to it."""
-
-    case: Case
-    results: tuple[Result, ...]
+    cause: str
 
     @property
-    def ok(self) -> bool:
-        """Whether no check failed and at least one passed."""
-        return all(r.status != "fail" for r in self.results) and any(r.status == "pass" for r in self.results)
+    def contract(self) -> str:
+        """What must hold, in a line."""
+        return inspect.cleandoc(self.function.__doc__ or "").partition("\n\n")[0].replace("\n", " ")
 
-    def __str__(self) -> str:
-        ran = sum(r.status != "not run" for r in self.results)
-        lines = [f"{self.case}: {ran} of {len(self.results)} checks ran"]
-        lines += [f"  {r.status:<8} {r.check.name}  {r.message}".rstrip() for r in self.results]
-        return "\n".join(lines)
+    def __call__(self, case: Case) -> None:
+        """For pytest: raises `Failure` with a row of the report if the check fails, `NotRun` if it did not run.
+
+        Expected failures are the business of `parametrize`, which marks them as strict.
+        """
+        from keras_tdl.testing.running import run
+
+        result = run(self, replace(case, expected_failures={}) if case.expected_failures else case)
+        if result.status == "not run":
+            raise NotRun(result.message)
+        if result.status not in ("pass", "keras"):
+            raise Failure(str(result))
 
 
 _checks: dict[str, Check] = {}
 
 
 def check_of(
-    *kinds: str, name: str, tier: Tier = "core", severity: Severity = "must"
+    *forms: str, name: str, tier: Tier = "core", severity: Severity = "must", cause: str = ""
 ) -> Callable[[Callable[[Case], None]], Callable[[Case], None]]:
-    """Registers a check for cases of these kinds, such as `activation.function`.
+    """Registers a check for cases of these forms, such as `activation.function`.
 
-    A check returns if the contract holds, raises AssertionError with a message if not, and `NotRun` with the
-    reason where it has nothing to check.
+    A check returns if the contract holds, raises AssertionError (best a `Failure`) if not, and `NotRun` with the
+    reason where it has nothing to check. Its docstring says the contract in a line.
+
+    Args:
+        *forms: Kind and form of the cases: `activation.function`, `layer.class`, `loss.class`, …
+        name: A name such as `shape.symbolic`.
+        tier: `core`, `numerics` or `deploy`, which starts processes and writes files.
+        severity: `must`; `should`; `info`, which never fails a report.
+        cause: The likely cause of a failure.
 
     Raises:
         ValueError: If the name is taken.
@@ -73,62 +104,34 @@ def check_of(
     def register(function: Callable[[Case], None]) -> Callable[[Case], None]:
         if name in _checks:
             raise ValueError(f"Expected a check name that is not taken. Received: {name!r}.")
-        _checks[name] = Check(name, function, kinds, tier, severity)
+        _checks[name] = Check(name, function, forms, tier, severity, cause)
         return function
 
     return register
 
 
-def checks_for(case: Case) -> tuple[Check, ...]:
-    """The checks that apply to a case, in the order of registration."""
-    return tuple(c for c in _checks.values() if case.kind in c.kinds)
-
-
-def run(check: Check, case: Case) -> Result:
-    """Runs one check on one case; whatever it raises becomes a result."""
-    reason = case.expected_failures.get(check.name)
-    try:
-        check.run(case)
-    except NotRun as why:
-        return Result(check, "not run", str(why))
-    except AssertionError as failure:
-        status, message = "fail", str(failure)
-    except Exception as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        status, message = "fail", f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
-    else:
-        status, message = "pass", ""
-    if reason is None:
-        return Result(check, status, message)  # type: ignore[arg-type]
-    if status == "pass":
-        return Result(check, "fail", f"was expected to fail ({reason}), but passes: remove the expectation")
-    return Result(check, "expected failure", reason)
-
-
-def check(case: Case, names: Sequence[str] | None = None) -> Report:
-    """Runs all checks that apply to a case, and never stops at the first failure.
-
-    Args:
-        case: The case.
-        names: Only the checks of these names.
+def checks_for(case: Case, tiers: Sequence[Tier] = ("core", "numerics")) -> tuple[Check, ...]:
+    """The checks of these tiers that apply to a case, in the order of registration.
 
     Raises:
-        ValueError: If a name, here or among the case's expected failures, is no check.
+        ValueError: If one of the case's expected failures is no check.
     """
-    unknown = [n for n in (*(names or ()), *case.expected_failures) if n not in _checks]
-    if unknown:
-        raise ValueError(f"Expected names of checks: {', '.join(sorted(_checks))}. Received: {unknown[0]!r}.")
-    return Report(case, tuple(run(c, case) for c in checks_for(case) if names is None or c.name in names))
+    for name in case.expected_failures:
+        find_check(name)
+    return tuple(check for check in _checks.values() if case.form in check.forms and check.tier in tiers)
 
 
-def parametrize(cases: Any) -> Any:
-    """A pytest decorator: one test for each case and check, with ids such as `Swish[beta=1.7]-gradient.oracle`.
+def find_check(name: str) -> Check:
+    """The check of this name.
 
-    Examples:
-        >>> from keras_tdl.testing import parametrize
-        >>> decorator = parametrize([])
+    Raises:
+        ValueError: If there is none.
     """
-    import pytest
+    if name not in _checks:
+        raise ValueError(f"Expected the name of a check: {', '.join(sorted(_checks))}. Received: {name!r}.")
+    return _checks[name]
 
-    pairs = [(case, c) for case in cases for c in checks_for(case)]
-    return pytest.mark.parametrize(("case", "check"), pairs, ids=[f"{case}-{c.name}" for case, c in pairs])
+
+def all_checks() -> tuple[Check, ...]:
+    """All registered checks."""
+    return tuple(_checks.values())

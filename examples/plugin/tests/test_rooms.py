@@ -14,7 +14,7 @@ from keras import ops
 
 import keras_tdl
 from keras_tdl.testing import Case, cases, parametrize, run
-from keras_tdl.testing.registry import Check
+from keras_tdl.testing import Check
 
 POINTS = [-np.inf, -3e38, -1e20, -7.5, -1.0, -1e-6, 0.0, 0.3, 1.0, 2.0, 1e9, 1e30, np.inf]
 

@@ -6,9 +6,22 @@ from keras_tdl.testing.checks import (
     gradients,
     loss_values,
     losses,
+    masks,
     saving,
+    shapes,
     training,
     values,
 )
 
-__all__ = ["configuration", "execution", "gradients", "loss_values", "losses", "saving", "training", "values"]
+__all__ = [
+    "configuration",
+    "execution",
+    "gradients",
+    "loss_values",
+    "losses",
+    "masks",
+    "saving",
+    "shapes",
+    "training",
+    "values",
+]

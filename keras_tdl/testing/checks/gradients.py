@@ -10,18 +10,17 @@ import numpy as np
 
 from keras_tdl.testing.backend import gradients, modes, to_numpy
 from keras_tdl.testing.case import Case
-from keras_tdl.testing.checks.values import EXTREMES, Measurement, arguments_of, assert_limit, card_of, inputs_of
+from keras_tdl.testing.checks.values import EXTREMES, Measurement, arguments_of, assert_limit, inputs_of, reference
 from keras_tdl.testing.registry import NotRun, check_of
 from keras_tdl.testing.ulp import exact, exact_derivative
 
 
 def derivative(case: Case, inputs: np.ndarray) -> list[Any]:
     """The exact derivative at each input; at kinks, the declared one for the defaults."""
-    card = card_of(case)
     arguments = arguments_of(case)
-    if card.derivative_oracle is not None:
-        return [exact(functools.partial(card.derivative_oracle, **arguments), x) for x in inputs.astype("float64")]
-    function = functools.partial(card.oracle, **arguments)
+    if case.derivative is not None:
+        return [exact(functools.partial(case.derivative, **arguments), x) for x in inputs.astype("float64")]
+    function = functools.partial(reference(case), **arguments)
     return [exact_derivative(function, x) for x in inputs.astype("float64")]
 
 
@@ -31,14 +30,14 @@ def gradient_measurements(case: Case) -> Iterator[Measurement]:
     Near a declared zero of the derivative the error counts in ULP of the terms whose difference it is, taken as
     the largest derivative within 0.5 of the zero.
     """
-    card, inputs = card_of(case), inputs_of(case)
-    if card.axis is not None:
+    inputs = inputs_of(case)
+    if case.axis is not None:
         yield from _row_measurements(case, inputs)
         return
-    inputs = inputs[~np.isin(inputs, list(card.kinks))]
+    inputs = inputs[~np.isin(inputs, list(case.kinks))]
     want = derivative(case, inputs)
-    scale = _terms(inputs, want) if card.derivative_zeros else None
-    for compiled in modes(case.init):
+    scale = _terms(inputs, want) if case.derivative_zeros else None
+    for compiled in modes(case.arguments):
         (got,) = gradients(case.make(), inputs, compiled=compiled)
         yield Measurement(f"gradient, {'compiled' if compiled else 'eager'}", got, want, inputs, scale=scale)
 
@@ -47,7 +46,7 @@ def gradient_measurements(case: Case) -> Iterator[Measurement]:
 def gradient_oracle(case: Case) -> None:
     """Gradients, eager and compiled, are within the budget up to |x| = 80."""
     for measurement in gradient_measurements(case):
-        measurement.assert_within(card_of(case).budget.gradient)
+        measurement.assert_within(case.budget.gradient)
 
 
 def _terms(inputs: np.ndarray, want: list[Any]) -> list[Any]:
@@ -64,10 +63,9 @@ def _terms(inputs: np.ndarray, want: list[Any]) -> list[Any]:
 
 def _row_measurements(case: Case, inputs: np.ndarray) -> Iterator[Measurement]:
     """For a function along an axis: the gradient of each output, a row of the Jacobian."""
-    card = card_of(case)
     # scores at most 60 apart: beyond, products of two probabilities are flushed to 0 and missing from their sums
     inputs = np.clip(inputs[::4], -30, 30)
-    function = functools.partial(card.oracle, **arguments_of(case))
+    function = functools.partial(reference(case), **arguments_of(case))
     for output in range(inputs.shape[-1]):
         want = []
         for row in inputs.astype("float64"):
@@ -77,7 +75,7 @@ def _row_measurements(case: Case, inputs: np.ndarray) -> Iterator[Measurement]:
                     mpmath.diff(lambda t, x=x, i=i, o=output: function(mpmath, [*x[:i], t, *x[i + 1 :]])[o], x[i])
                     for i in range(len(x))
                 ]
-        for compiled in modes(case.init):
+        for compiled in modes(case.arguments):
             (got,) = gradients(lambda x, o=output: case.make()(x)[..., o], inputs, compiled=compiled)
             yield Measurement(f"gradient of output {output}", got, want, inputs)
 
@@ -85,27 +83,26 @@ def _row_measurements(case: Case, inputs: np.ndarray) -> Iterator[Measurement]:
 @check_of("activation.function", name="gradient.kinks")
 def gradient_kinks(case: Case) -> None:
     """At each kink the gradient is the declared one, eager and compiled: the same on every backend."""
-    card = card_of(case)
-    if not card.kinks or case.init:
-        raise NotRun("no kink is declared" if not card.kinks else "kinks are declared for the default arguments")
-    points = np.array(list(card.kinks), "float32")
-    for compiled in modes(case.init):
+    kinks = {at: slope for at, slope in case.kinks.items() if slope is not None}
+    if not kinks:
+        raise NotRun("no derivative at a kink is declared")
+    points = np.array(list(kinks), "float32")
+    for compiled in modes(case.arguments):
         (got,) = gradients(case.make(), points, compiled=compiled)
-        want = np.array(list(card.kinks.values()), "float32")
+        want = np.array(list(kinks.values()), "float32")
         assert (got == want).all(), f"gradient at {points.tolist()}: got {got.tolist()}, declared {want.tolist()}"
 
 
 @check_of("activation.function", name="gradient.extremes")
 def gradient_extremes(case: Case) -> None:
     """Beyond |x| = 80 gradients are right in the limit; at ±inf they are not NaN."""
-    card = card_of(case)
-    if card.axis is not None:
+    if case.axis is not None:
         rows = np.array([[1e30, -1e30, 0], [-np.inf, 0, 1], [200, 0, -200]], "float32")
-        for compiled in modes(case.init):
+        for compiled in modes(case.arguments):
             (got,) = gradients(lambda x: case.make()(x)[..., 0], rows, compiled=compiled)
             assert np.isfinite(got).all(), f"not finite: {got.tolist()}"
         return
-    for compiled in modes(case.init):
+    for compiled in modes(case.arguments):
         (got,) = gradients(
             case.make(), np.append(EXTREMES, [np.float32(-np.inf), np.float32(np.inf)]), compiled=compiled
         )
@@ -127,8 +124,7 @@ def gradient_half(case: Case) -> None:
 @check_of("activation.function", name="gradient.second")
 def gradient_second(case: Case) -> None:
     """Second derivatives exist and agree with differences of the first, away from kinks."""
-    card = card_of(case)
-    if card.axis is not None or card.derivative_oracle is not None:
+    if case.axis is not None or case.derivative is not None:
         raise NotRun("a function along an axis, or a surrogate derivative")
     x = np.array([-3.1, -1.7, -0.6, 0.4, 0.9, 2.3], "float32")
     function = case.make()

@@ -7,28 +7,23 @@ import keras
 import mpmath
 import numpy as np
 
-from keras_tdl.catalogue import LossCard
 from keras_tdl.testing.backend import evaluate, gradients, modes
-from keras_tdl.testing.case import Batch, Case, loss_batch, loss_formats
-from keras_tdl.testing.checks.values import Measurement, rounded
+from keras_tdl.testing.case import Case
+from keras_tdl.testing.checks.values import Measurement, reference, rounded
 from keras_tdl.testing.registry import NotRun, check_of
+from keras_tdl.testing.samples import Batch, loss_batch
 from keras_tdl.testing.ulp import exact, exact_gradient
 
 FUNCTION = "loss.function"
 
 
-def card_of(case: Case) -> LossCard:
-    """The loss card of a case."""
-    assert isinstance(case.card, LossCard)
-    return case.card
-
-
 def _row_oracle(case: Case, y_true: Any) -> Any:
     """The oracle of one sample as a function of `(mp, y_pred)`."""
-    arguments = {n: v for n, v in case.init.items() if n != "axis"}
+    function = reference(case)
+    arguments = {n: v for n, v in case.arguments.items() if n != "axis"}
     is_index = np.ndim(y_true) == 0
     target = int(y_true) if is_index else [mpmath.mpf(float(v)) for v in y_true]
-    return lambda mp, y_pred: card_of(case).oracle(mp, target, y_pred, **arguments)
+    return lambda mp, y_pred: function(mp, target, y_pred, **arguments)
 
 
 def _values(case: Case, batch: Batch) -> list[Any]:
@@ -45,7 +40,7 @@ def value_measurements(case: Case) -> Iterator[Measurement]:
     """float32 values, eager and compiled, predictions up to 80."""
     batch = _wide_batch(case)
     want = _values(case, batch)
-    for compiled in modes(case.init):
+    for compiled in modes(case.arguments):
         got = evaluate(case.make(), batch.y_true, batch.y_pred, compiled=compiled)
         yield Measurement(f"value, {'compiled' if compiled else 'eager'}", got, want, batch.y_pred)
 
@@ -54,7 +49,7 @@ def value_measurements(case: Case) -> Iterator[Measurement]:
 def loss_value(case: Case) -> None:
     """float32 values, eager and compiled, are within the budget of the exact ones, predictions up to 80."""
     for measurement in value_measurements(case):
-        measurement.assert_within(card_of(case).budget.value)
+        measurement.assert_within(case.budget.value)
 
 
 def gradient_measurements(case: Case) -> Iterator[Measurement]:
@@ -63,8 +58,8 @@ def gradient_measurements(case: Case) -> Iterator[Measurement]:
     Where targets are soft the gradient is a difference that may vanish: there the error counts in ULP of the
     row's largest gradient.
     """
-    labels, _ = loss_formats(card_of(case), case.init)
-    is_soft = labels in ("probabilities", "logits") or bool(case.init.get("label_smoothing"))
+    labels = case.labels
+    is_soft = labels in ("probabilities", "logits") or bool(case.arguments.get("label_smoothing"))
     batch = _wide_batch(case)
     rows = [
         exact_gradient(_row_oracle(case, t), p)
@@ -72,7 +67,7 @@ def gradient_measurements(case: Case) -> Iterator[Measurement]:
     ]
     want = [g for row in rows for g in row]
     scale = [max(abs(g) for g in row) for row in rows for _ in row] if is_soft else None
-    for compiled in modes(case.init):
+    for compiled in modes(case.arguments):
         (got,) = gradients(case.make(), batch.y_true, batch.y_pred, wrt=(1,), compiled=compiled)
         yield Measurement(f"gradient, {'compiled' if compiled else 'eager'}", got, want, batch.y_pred, scale=scale)
 
@@ -81,7 +76,7 @@ def gradient_measurements(case: Case) -> Iterator[Measurement]:
 def loss_gradient(case: Case) -> None:
     """Gradients in y_pred, eager and compiled, are within the budget, predictions up to 80."""
     for measurement in gradient_measurements(case):
-        measurement.assert_within(card_of(case).budget.gradient)
+        measurement.assert_within(case.budget.gradient)
 
 
 @check_of(FUNCTION, name="loss.half", tier="numerics")
@@ -97,7 +92,7 @@ def loss_half(case: Case) -> None:
             halved = Batch(labels, halved.y_pred)
         got = evaluate(case.make(), labels, tensor)
         want = [rounded(v, dtype) for v in _values(case, halved)]
-        Measurement(f"{dtype} value", got, want, halved.y_pred, dtype).assert_within(card_of(case).budget.half)
+        Measurement(f"{dtype} value", got, want, halved.y_pred, dtype).assert_within(case.budget.half)
 
 
 @check_of(FUNCTION, name="loss.float64", tier="numerics")
@@ -109,4 +104,4 @@ def loss_float64(case: Case) -> None:
     got = evaluate(case.make(), batch.y_true, batch.y_pred.astype("float64"))
     assert got.dtype == "float64", f"float64 predictions give {got.dtype}"
     measurement = Measurement("float64 value", got, _values(case, batch), batch.y_pred, "float64")
-    measurement.assert_within(card_of(case).budget.value)
+    measurement.assert_within(case.budget.value)

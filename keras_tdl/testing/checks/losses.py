@@ -7,9 +7,10 @@ import keras
 import numpy as np
 
 from keras_tdl.testing.backend import evaluate, gradients, modes
-from keras_tdl.testing.case import Case, loss_batch, loss_formats
-from keras_tdl.testing.checks.loss_values import FUNCTION, card_of
+from keras_tdl.testing.case import Case
+from keras_tdl.testing.checks.loss_values import FUNCTION
 from keras_tdl.testing.registry import NotRun, check_of
+from keras_tdl.testing.samples import loss_batch
 
 CLASS = "loss.class"
 
@@ -17,14 +18,14 @@ CLASS = "loss.class"
 @check_of(FUNCTION, name="loss.extremes")
 def loss_extremes(case: Case) -> None:
     """Finite on logits of ±100 and on probabilities of 0 and 1, in value and gradient, eager and compiled."""
-    _, predictions = loss_formats(card_of(case), case.init)
+    predictions = case.predictions
     if predictions not in ("logits", "probabilities"):
         raise NotRun(f"predictions are {predictions}")
     batch = loss_batch(case, samples=4)
     ends = np.array([[100, -100, 0, 100], [-100, -100, 100, 0], [0, 0, 0, 0], [-100, 100, -100, 100]], "float32")
     if predictions == "probabilities":
         ends = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0.5, 0.5, 0, 0], [0, 0, 0, 1]], "float32")
-    for compiled in modes(case.init):
+    for compiled in modes(case.arguments):
         value = evaluate(case.make(), batch.y_true, ends, compiled=compiled)
         (gradient,) = gradients(case.make(), batch.y_true, ends, wrt=(1,), compiled=compiled)
         assert np.isfinite(value).all(), f"values {value.tolist()} at {ends.tolist()}"
@@ -34,7 +35,7 @@ def loss_extremes(case: Case) -> None:
 @check_of(FUNCTION, name="loss.confidently_wrong")
 def loss_confidently_wrong(case: Case) -> None:
     """On logits, a prediction that is wrong by 60 still gets a gradient of the size of a wrong one."""
-    labels, predictions = loss_formats(card_of(case), case.init)
+    labels, predictions = case.labels, case.predictions
     if predictions != "logits" or labels in ("probabilities", "logits"):
         raise NotRun(f"predictions are {predictions}, labels {labels}")
     batch = loss_batch(case)
@@ -70,7 +71,7 @@ def loss_from_logits(case: Case) -> None:
     if "from_logits" not in signature or not case.init.get("from_logits"):
         raise NotRun("not a loss on logits")
     batch = loss_batch(case)
-    labels, _ = loss_formats(card_of(case), case.init)
+    labels = case.labels
     squash = keras.ops.sigmoid if labels == "binary" else keras.ops.softmax
     probabilities = keras.ops.convert_to_numpy(squash(batch.y_pred))
     other = {**case.init, "from_logits": False}
@@ -82,7 +83,6 @@ def loss_from_logits(case: Case) -> None:
 @check_of(FUNCTION, name="loss.properties")
 def loss_properties(case: Case) -> None:
     """The declared minimum and properties hold for the defaults."""
-    card = card_of(case)
     if case.init:
         raise NotRun("properties are declared for the default arguments")
     batch, other = loss_batch(case, samples=200), loss_batch(case, samples=200, seed=1)
@@ -96,16 +96,16 @@ def loss_properties(case: Case) -> None:
         ),
         "proper": lambda: _is_proper(case, other.y_pred),
     }
-    unknown = card.properties - tests.keys()
+    unknown = case.properties - tests.keys()
     assert not unknown, f"properties without a test: {sorted(unknown)}"
-    for name in sorted(card.properties):
+    for name in sorted(case.properties):
         assert tests[name](), f"declared {name}, but is not"
-    assert card.minimum is None or low.min() >= card.minimum - 1e-6, f"{low.min()} is below the minimum {card.minimum}"
+    assert case.minimum is None or low.min() >= case.minimum - 1e-6, f"{low.min()} is below the minimum {case.minimum}"
 
 
 def _is_proper(case: Case, predictions: np.ndarray) -> bool:
     """The expected loss under a distribution is least for that distribution."""
-    labels, format_ = loss_formats(card_of(case), case.init)
+    labels, format_ = case.labels, case.predictions
     p = np.exp(np.array([0.3, -0.2, 0.5, 0.1]))
     p = (p / p.sum()).astype("float32")
     if labels == "probabilities":
@@ -134,10 +134,9 @@ def _is_proper(case: Case, predictions: np.ndarray) -> bool:
 @check_of(CLASS, name="loss.reductions")
 def loss_reductions(case: Case) -> None:
     """The class is the function, reduced: for each of Keras's reductions, with and without weights."""
-    card = card_of(case)
-    assert card.function is not None
+    assert case.function is not None
     batch = loss_batch(case)
-    each = evaluate(functools.partial(card.function, **case.init), batch.y_true, batch.y_pred).astype("float64")
+    each = evaluate(functools.partial(case.function, **case.init), batch.y_true, batch.y_pred).astype("float64")
     ignored = case.init.get("ignore_class")
     counts = np.ones(len(each)) if ignored is None else (batch.y_true != ignored).astype("float64")
     weights = np.random.default_rng(2).uniform(0.5, 2.0, size=len(each)).astype("float32")
@@ -183,7 +182,7 @@ def loss_broadcast(case: Case) -> None:
     """`(n,)` against `(n, 1)` is n pairs; other differing shapes raise."""
     batch = loss_batch(case, samples=5)
     loss = case.make()
-    labels, _ = loss_formats(card_of(case), case.init)
+    labels = case.labels
     if labels == "index":
         want = float(loss(batch.y_true, batch.y_pred))
         assert np.isclose(float(loss(batch.y_true[:, None], batch.y_pred)), want), "(n, 1) labels differ from (n,)"

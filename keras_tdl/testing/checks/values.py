@@ -1,7 +1,7 @@
 """Values of activation functions: against the oracle, in half precision, at the extremes, and as declared."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,6 @@ import keras
 import mpmath
 import numpy as np
 
-from keras_tdl.catalogue import ActivationCard
 from keras_tdl.testing.backend import evaluate, modes
 from keras_tdl.testing.case import Case
 from keras_tdl.testing.registry import NotRun, check_of
@@ -18,18 +17,11 @@ from keras_tdl.testing.ulp import DIGITS, LARGEST, SMALLEST, errors, exact, line
 EXTREMES = np.array([-3.4e38, -1e30, -1e10, -1e3, -100.0, -88.0, 88.0, 100.0, 1e3, 1e10, 1e30, 3.4e38], "float32")
 
 
-def card_of(case: Case) -> ActivationCard:
-    """The activation card of a case."""
-    assert isinstance(case.card, ActivationCard)
-    return case.card
-
-
 def inputs_of(case: Case, dtype: str = "float32") -> np.ndarray:
     """A grid over the real line, or rows of scores for a function along an axis."""
-    card = card_of(case)
-    if card.axis is None:
-        grid = line(dtype, points=(*card.kinks, *card.derivative_zeros))
-        return grid[(grid >= card.domain[0]) & (grid <= card.domain[1])]
+    if case.axis is None:
+        grid = line(dtype, points=(*case.kinks, *case.derivative_zeros))
+        return grid[(grid >= case.domain[0]) & (grid <= case.domain[1])]
     rng = np.random.default_rng(0)
     rows = np.concatenate([rng.normal(size=(20, 5)) * scale for scale in (0.1, 1.0, 5.0, 16.0)])
     return np.clip(rows, -80, 80).astype(line(dtype).dtype)
@@ -38,15 +30,26 @@ def inputs_of(case: Case, dtype: str = "float32") -> np.ndarray:
 def arguments_of(case: Case, dtype: str = "float32") -> dict[str, Any]:
     """The arguments with numbers rounded as the computation has them, so that the oracle computes the same function."""
     kind = "float64" if dtype == "float64" else "float32"
-    names = case.init.items()
+    names = case.arguments.items()
     return {n: float(np.dtype(kind).type(v)) if isinstance(v, float) else v for n, v in names if n != "axis"}
 
 
 def expected(case: Case, inputs: np.ndarray, dtype: str = "float32") -> list[Any]:
     """The oracle's values, flat."""
-    function = functools.partial(card_of(case).oracle, **arguments_of(case, dtype))
+    function = functools.partial(reference(case), **arguments_of(case, dtype))
     values = [exact(function, x) for x in inputs.astype("float64")]
-    return values if card_of(case).axis is None else [v for row in values for v in row]
+    return values if case.axis is None else [v for row in values for v in row]
+
+
+def reference(case: Case) -> Callable[..., Any]:
+    """The declared reference.
+
+    Raises:
+        NotRun: If none is declared.
+    """
+    if case.reference is None:
+        raise NotRun("no reference is declared")
+    return case.reference
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def value_measurements(case: Case) -> Iterator[Measurement]:
     """float32 values up to |x| = 80, eager and compiled."""
     inputs = inputs_of(case)
     want = expected(case, inputs)
-    for compiled in modes(case.init):
+    for compiled in modes(case.arguments):
         got = evaluate(case.make(), inputs, compiled=compiled)
         yield Measurement(f"value, {'compiled' if compiled else 'eager'}", got, want, inputs)
 
@@ -93,7 +96,7 @@ def value_measurements(case: Case) -> Iterator[Measurement]:
 def value_oracle(case: Case) -> None:
     """float32 values, eager and compiled, are within the budget of the exact ones up to |x| = 80."""
     for measurement in value_measurements(case):
-        measurement.assert_within(card_of(case).budget.value)
+        measurement.assert_within(case.budget.value)
 
 
 @check_of("activation.function", name="value.float64", tier="numerics")
@@ -105,7 +108,7 @@ def value_float64(case: Case) -> None:
     got = evaluate(case.make(), inputs)
     assert got.dtype == "float64", f"float64 input gives {got.dtype}"
     want = expected(case, inputs, "float64")
-    Measurement("float64 value", got, want, inputs, "float64").assert_within(card_of(case).budget.value)
+    Measurement("float64 value", got, want, inputs, "float64").assert_within(case.budget.value)
 
 
 @check_of("activation.function", name="value.half", tier="numerics")
@@ -118,7 +121,7 @@ def value_half(case: Case) -> None:
         want = expected(case, inputs.astype("float32"), dtype)
         nearest = [rounded(value, dtype) for value in want]
         measurement = Measurement(f"{dtype} value", got, nearest, inputs.astype("float32"), dtype)
-        measurement.assert_within(card_of(case).budget.half)
+        measurement.assert_within(case.budget.half)
 
 
 def assert_limit(what: str, got: np.ndarray, want: list[Any], inputs: np.ndarray) -> None:
@@ -138,19 +141,18 @@ def rounded(value: Any, dtype: str) -> Any:
 @check_of("activation.function", name="value.extremes", tier="numerics")
 def value_extremes(case: Case) -> None:
     """Beyond |x| = 80 values are right in the limit; ±inf give the declared limits, NaN stays NaN."""
-    card = card_of(case)
-    if card.axis is not None:
+    if case.axis is not None:
         rows = np.array([[1e30, -1e30, 0], [3.4e38, 3.4e38, -3.4e38], [-np.inf, 0, 1], [200, 0, -200]], "float32")
         got = evaluate(case.make(), rows)
         want = expected(case, np.where(np.isinf(rows), np.float32(-3.4e38), rows))
-        Measurement("extreme value", got, want, rows).assert_within(card.budget.value)
+        Measurement("extreme value", got, want, rows).assert_within(case.budget.value)
         assert np.isnan(evaluate(case.make(), np.array([[np.nan, 0, 1]], "float32"))).all(), "NaN does not stay NaN"
         return
     function = case.make()
     assert_limit("extreme value", evaluate(function, EXTREMES), expected(case, EXTREMES), EXTREMES)
     low, high, nan, zero, minus_zero = evaluate(function, np.array([-np.inf, np.inf, np.nan, 0.0, -0.0], "float32"))
     if not case.init:
-        for got, want, name in ((low, card.limits[0], "-inf"), (high, card.limits[1], "+inf")):
+        for got, want, name in ((low, case.limits[0], "-inf"), (high, case.limits[1], "+inf")):
             assert want is None or got == want, f"at {name}: got {got}, expected {want}"
     assert np.isnan(nan), f"NaN: got {nan}, expected NaN"
     assert zero == minus_zero, f"at ±0: got {zero} and {minus_zero}"
@@ -159,13 +161,12 @@ def value_extremes(case: Case) -> None:
 @check_of("activation.function", name="value.properties", tier="numerics")
 def value_properties(case: Case) -> None:
     """The range and every declared property hold for the defaults."""
-    card = card_of(case)
     if case.init:
         raise NotRun("properties are declared for the default arguments")
     function = case.make()
     x = inputs_of(case)
     y = evaluate(function, x).astype("float64")
-    low, high = card.range
+    low, high = case.range
     slack = 4 * float(np.finfo("float32").eps)
     assert (y >= low - slack * abs(low)).all(), f"below the declared range: {y.min()} < {low}"
     assert (y <= high + slack * abs(high)).all(), f"above the declared range: {y.max()} > {high}"
@@ -173,18 +174,18 @@ def value_properties(case: Case) -> None:
         "monotone": lambda: (np.diff(y) >= -slack * np.abs(y[1:])).all(),
         "odd": lambda: np.allclose(evaluate(function, -x), -y, rtol=slack, atol=0),
         "even": lambda: np.allclose(evaluate(function, -x), y, rtol=slack, atol=0),
-        "bounded": lambda: np.isfinite(card.range).all(),
+        "bounded": lambda: np.isfinite(case.range).all(),
         "convex": lambda: _is_convex(x.astype("float64"), y),
         "positive": lambda: (y >= 0).all(),
         "idempotent": lambda: (evaluate(function, y.astype("float32")) == y).all(),
         "sums_to_one": lambda: np.allclose(y.sum(-1), 1, rtol=4 * slack),
         "shift_invariant": lambda: np.allclose(evaluate(function, x + np.float32(2.0)), y, rtol=1e-4, atol=1e-7),
     }
-    unknown = card.properties - tests.keys()
+    unknown = case.properties - tests.keys()
     assert not unknown, f"properties without a test: {sorted(unknown)}"
-    for name in sorted(card.properties):
+    for name in sorted(case.properties):
         assert tests[name](), f"declared {name}, but is not"
-    if card.axis is None and "monotone" not in card.properties:
+    if case.axis is None and "monotone" not in case.properties:
         assert not tests["monotone"](), "monotone, but not declared so"
 
 
