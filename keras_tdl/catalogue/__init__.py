@@ -1,7 +1,7 @@
 """What is known about each entry, who registered it, and how to find it by name."""
 
 from keras_tdl.catalogue.bases import Activation, Layer, Loss, Metric, check_axes
-from keras_tdl.catalogue.card import ActivationCard, Budget, Card, LossCard, Parameter, Source
+from keras_tdl.catalogue.card import ActivationCard, Budget, Card, LossCard, MetricCard, Parameter, Source
 from keras_tdl.catalogue.discovery import Plugin
 from keras_tdl.catalogue.lookup import find, get
 from keras_tdl.catalogue.plugins import load_plugins
@@ -18,6 +18,7 @@ __all__ = [
     "Loss",
     "LossCard",
     "Metric",
+    "MetricCard",
     "Parameter",
     "Plugin",
     "Source",

@@ -77,6 +77,7 @@ class Card:
         book: Section of *The Theory of Deep Learning*.
         erratum: What the book gets wrong, and what is right.
         sources: Papers.
+        expected_failures: Check of `keras_tdl.testing` -> why it must fail for this entry.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Card:
     book: str = ""
     erratum: str = ""
     sources: Sequence[Source] = ()
+    expected_failures: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def class_name(self) -> str | None:
@@ -138,24 +140,34 @@ class ActivationCard(Card):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LossCard(Card):
-    """The card of a loss.
+class MetricCard(Card):
+    """The card of a metric.
 
     Args:
-        oracle: `(mp, y_true, y_pred, **parameters)` in mpmath, for one sample: lists of numbers along the axis
-            (one integer for index labels).
         labels: The format of `y_true` with the default arguments.
         predictions: The format of `y_pred` with the default arguments.
         formats: For settings that change a format: maps an argument and its value to the new
             `(labels, predictions)`, as in `{("from_logits", True): ("binary", "logits")}`.
+    """
+
+    kind: Kind = "metric"
+    labels: Labels
+    predictions: Predictions
+    formats: Mapping[tuple[str, Any], tuple[Labels, Predictions]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossCard(MetricCard):
+    """The card of a loss, with the formats of its tensors as in `MetricCard`.
+
+    Args:
+        oracle: `(mp, y_true, y_pred, **parameters)` in mpmath, for one sample: lists of numbers along the axis
+            (one integer for index labels).
         minimum: The least value the loss can take with the default arguments.
         properties: Any of "symmetric", "convex", "proper", "nonnegative". Each is tested.
     """
 
     kind: Kind = "loss"
     oracle: Callable[..., Any]
-    labels: Labels
-    predictions: Predictions
-    formats: Mapping[tuple[str, Any], tuple[Labels, Predictions]] = field(default_factory=dict)
     minimum: float | None = 0.0
     properties: frozenset[str] = frozenset()

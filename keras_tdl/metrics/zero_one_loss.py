@@ -4,7 +4,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_tdl.catalogue import Card, Metric, Parameter, Source, register
+from keras_tdl.catalogue import Metric, MetricCard, Parameter, Source, register
 from keras_tdl.numerics import (
     check_choice,
     check_number,
@@ -151,9 +151,8 @@ def _with_rank(tensor: Any, rank: int) -> Any:
 
 
 CARD = register(
-    Card(
+    MetricCard(
         name="zero_one_loss",
-        kind="metric",
         summary="Share of wrong decisions.",
         function=zero_one_loss,
         layer=ZeroOneLoss,
@@ -169,6 +168,13 @@ CARD = register(
             Parameter(name="threshold", default=None, valid="None or a number"),
             Parameter(name="axis", default=-1, valid="an axis of y_pred"),
         ),
+        labels="index",
+        predictions="scores",
+        formats={
+            ("labels", "one_hot"): ("one_hot", "scores"),
+            ("labels", "binary"): ("binary", "probabilities"),
+            ("labels", "signed"): ("signed", "real"),
+        },
         settings=(
             {"labels": "one_hot"},
             {"labels": "binary"},

@@ -94,8 +94,9 @@ def _sparse_slope(labels: Any, logits: Any, smoothing: float) -> Any:
     is_own = ops.arange(logits.shape[-1], dtype=keras.backend.standardize_dtype(labels.dtype)) == labels
     uniform = smoothing / logits.shape[-1]
     # softmax - target, over the common denominator 1 + rest; see cross_entropy_slope for the largest logit
-    weight = ops.where(is_own, 1.0 - smoothing + uniform, uniform)
-    others = ops.where(is_own, smoothing - uniform, 1.0 - uniform)
+    # cast, since two numbers alone would give floatx
+    weight = ops.where(is_own, ops.cast(1.0 - smoothing + uniform, odds.dtype), uniform)
+    others = ops.where(is_own, ops.cast(smoothing - uniform, odds.dtype), 1.0 - uniform)
     return ops.where(is_largest, others - weight * rest, odds - weight * (1.0 + rest)) / (1.0 + rest)
 
 

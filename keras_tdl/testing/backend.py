@@ -1,5 +1,6 @@
 """Values and gradients on the active backend, eager and compiled, from NumPy arrays to NumPy arrays."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -46,7 +47,7 @@ def value_and_gradients(
     def total(*tensors: Any) -> tuple[Any, list[Any]]:
         values = function(*tensors)
         # a plain sum would hide the gradient of outputs that sum to a constant, as a softmax's do
-        mixed = sum(ops.sum(v * ops.cast(_mix(tuple(v.shape)), v.dtype)) for v in values)
+        mixed = sum(ops.sum(v * ops.cast(mix(tuple(v.shape)), v.dtype)) for v in values)
         return mixed, values
 
     compute = _total_and_gradients(total)
@@ -55,7 +56,8 @@ def value_and_gradients(
     return [to_numpy(v) for v in values], [np.zeros(x.shape) if g is None else to_numpy(g) for g, x in pairs]
 
 
-def _mix(shape: tuple[int, ...]) -> np.ndarray:
+def mix(shape: tuple[int, ...]) -> np.ndarray:
+    """The fixed weights of a mix of outputs."""
     return np.random.default_rng(3).uniform(0.5, 1.5, size=shape).astype("float32")
 
 
@@ -124,6 +126,16 @@ def recompilations(function: Function, calls: Sequence[Sequence[Any]]) -> int:
     for call in calls[1:]:
         compiled(*call)
     return count - first
+
+
+def double_precision() -> contextlib.AbstractContextManager[Any]:
+    """A context in which float64 is float64, on JAX too."""
+    if keras.config.backend() != "jax":
+        return contextlib.nullcontext()
+    import jax
+
+    # a context manager of jax itself since 0.8, of jax.experimental before
+    return jax.enable_x64(True) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64()
 
 
 def modes(arguments: Mapping[str, Any]) -> tuple[bool, ...]:

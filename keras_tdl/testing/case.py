@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 import keras
 
-from keras_tdl.catalogue.card import ActivationCard, Budget, Card, Kind, Labels, LossCard, Predictions
+from keras_tdl.catalogue.card import ActivationCard, Budget, Card, Kind, Labels, LossCard, MetricCard, Predictions
 
 _BASES: dict[type, Kind] = {keras.losses.Loss: "loss", keras.metrics.Metric: "metric", keras.layers.Layer: "layer"}
 _UNBOUNDED = (float("-inf"), float("inf"))
@@ -24,7 +24,7 @@ class Case:
             inner layer).
         inputs: Sample inputs: a shape without the batch axis, such as `(4, 3)`; a list, dict or tuple of shapes (a
             tuple stands for several positional arguments); or a function `(rng, batch)` that returns the arrays,
-            `(y_true, y_pred)` for a loss. Needed for layers; activations and losses have their own.
+            `(y_true, y_pred)` for a loss or metric. Needed for layers; activations and losses have their own.
         dtype: The dtype of inputs that are given by their shape.
         kind: `"activation"`, `"loss"`, `"layer"` or `"metric"`, where the subject does not tell: a function of one
             tensor counts as an activation, of two as a loss; a layer that acts as an activation is declared as one.
@@ -40,8 +40,8 @@ class Case:
         derivative_zeros: Inputs near which the derivative crosses 0.
         properties: Declared properties, each tested: see `ActivationCard` and `LossCard`.
         budget: The largest errors allowed, in units in the last place.
-        labels: The format of a loss's targets.
-        predictions: The format of a loss's predictions.
+        labels: The format of the targets of a loss or metric.
+        predictions: The format of its predictions.
         minimum: The least value of a loss.
         function: The function that a loss class reduces, where there is one.
         mask: What a layer does with a mask: `"kept"` passes it on, `"consumed"` uses it up.
@@ -112,9 +112,9 @@ class Case:
                 f"Expected sample inputs for the layer {self}: a shape without the batch axis, such as (4, 3), or a "
                 "function of (rng, batch) that returns arrays. Received: inputs=None."
             )
-        if self.kind == "loss" and not callable(self.inputs) and not (self.labels and self.predictions):
+        if self.kind in ("loss", "metric") and not callable(self.inputs) and not (self.labels and self.predictions):
             raise ValueError(
-                f'Expected for the loss {self} the formats of its tensors, such as labels="one_hot" and '
+                f'Expected for the {self.kind} {self} the formats of its tensors, such as labels="one_hot" and '
                 'predictions="logits", or inputs=function of (rng, batch) that returns (y_true, y_pred). Received: '
                 f"labels={self.labels!r}, predictions={self.predictions!r}, inputs={self.inputs!r}."
             )
@@ -209,7 +209,11 @@ def cases(card: Card) -> Iterator[Case]:
 
 def _declared(card: Card, settings: Mapping[str, Any]) -> dict[str, Any]:
     """What a card declares, as arguments of a case. Ranges, limits and properties hold for the defaults."""
-    declared: dict[str, Any] = {"kind": card.kind, "budget": card.budget}
+    declared: dict[str, Any] = {
+        "kind": card.kind,
+        "budget": card.budget,
+        "expected_failures": card.expected_failures,
+    }
     if isinstance(card, ActivationCard):
         declared |= {
             "reference": card.oracle,
@@ -221,20 +225,20 @@ def _declared(card: Card, settings: Mapping[str, Any]) -> dict[str, Any]:
         }
         if not settings:
             declared |= {"range": card.range, "limits": card.limits, "properties": card.properties}
-    elif isinstance(card, LossCard):
-        subject = card.function or card.layer
-        formats = (card.labels, card.predictions)
-        for (name, value), others in reversed(card.formats.items()):
-            if settings.get(name, _parameters(subject)[name].default) == value:
-                formats = others
-        declared |= {
-            "reference": card.oracle,
-            "labels": formats[0],
-            "predictions": formats[1],
-            "function": card.function,
-        }
+    if isinstance(card, MetricCard):
+        declared["labels"], declared["predictions"] = _formats(card, settings)
+    if isinstance(card, LossCard):
+        declared |= {"reference": card.oracle, "function": card.function}
         if not settings:
             declared |= {"minimum": card.minimum, "properties": card.properties}
-    elif card.kind == "layer":
+    if card.kind == "layer":
         declared["inputs"] = (4, 3)
     return declared
+
+
+def _formats(card: MetricCard, settings: Mapping[str, Any]) -> tuple[Labels, Predictions]:
+    defaults = _parameters(card.function or card.layer)
+    for (name, value), formats in card.formats.items():
+        if settings.get(name, defaults[name].default) == value:
+            return formats
+    return card.labels, card.predictions

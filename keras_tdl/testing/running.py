@@ -17,6 +17,7 @@ from keras_tdl.testing.report import Report, Result
 from keras_tdl.testing.snippets import snippet
 
 BUILDS = "case.builds"
+NOT_BUILT = f"the case cannot be built: see {BUILDS}"
 
 
 def run(check: Check, case: Case) -> Result:
@@ -34,7 +35,7 @@ def run(check: Check, case: Case) -> Result:
 
 def _run(check: Check, case: Case) -> Result:
     if check.name != BUILDS and not _builds(case):
-        return Result(check.name, "not run", f"the case cannot be built: see {BUILDS}")
+        return Result(check.name, "not run", message=NOT_BUILT)
     reason = case.expected_failures.get(check.name)
     failure = None
     try:

@@ -21,7 +21,7 @@ def arguments(case: Case, batch: int = 5, seed: int = 0, scale: float = 1.0) -> 
         ValueError: If an input has another batch than the one asked for.
     """
     rng = np.random.default_rng(seed)
-    if case.kind == "loss":
+    if case.kind in ("loss", "metric"):
         rows = loss_batch(case, samples=batch, seed=seed)
         return rows.y_true, rows.y_pred
     declared = DEFAULT_SHAPE if case.inputs is None else case.inputs

@@ -32,7 +32,7 @@ def snippet(case: Case, check: str, code: str = "") -> str:
                 call.append(f"{name}={_source(value, needed)}")
             needed.append("from keras_tdl.testing import Case, check")
             lines = [f"print(check(Case({', '.join(call)}), [{check!r}]))"]
-    except _Unprintable as why:
+    except Exception as why:  # a function for init may raise, and so may the repr of a value
         return f"# no program: {why}"
     start = [
         "import os",

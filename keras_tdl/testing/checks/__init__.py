@@ -2,11 +2,16 @@
 
 from keras_tdl.testing.checks import (
     configuration,
+    deploy,
+    differences,
     execution,
+    export,
     gradients,
+    interface,
     loss_values,
     losses,
     masks,
+    metrics,
     saving,
     shapes,
     training,
@@ -15,11 +20,16 @@ from keras_tdl.testing.checks import (
 
 __all__ = [
     "configuration",
+    "deploy",
+    "differences",
     "execution",
+    "export",
     "gradients",
+    "interface",
     "loss_values",
     "losses",
     "masks",
+    "metrics",
     "saving",
     "shapes",
     "training",

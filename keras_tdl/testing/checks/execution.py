@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_tdl.testing.backend import outputs, recompilations, to_numpy, value_and_gradients
+from keras_tdl.testing.backend import outputs, recompilations, tensor_of, to_numpy, value_and_gradients
 from keras_tdl.testing.calls import built, close, is_float, pure, tensors
 from keras_tdl.testing.case import Case
 from keras_tdl.testing.registry import Failure, NotRun, check_of
@@ -32,12 +32,11 @@ def call_compiled(case: Case) -> None:
         close(got, want, f"compiled {what}s", rtol=1e-4, atol=1e-5)
 
 
-def differentiable(case: Case, scale: float = 1.0, **more: Any) -> tuple[Any, list[np.ndarray]]:
+def differentiable(case: Case, subject: Any = None, sample: Any = None) -> tuple[Any, list[np.ndarray]]:
     """The case as a function of its float inputs and weights, all flat, that returns its float outputs; and these."""
-    subject = built(case, **more)
-    sample = arguments(case, scale=scale)
-    dtype = more.get("dtype", "float32")
-    flat = [a.astype(dtype) if is_float(a) and a.dtype == "float32" else a for a in keras.tree.flatten(sample)]
+    subject = built(case) if subject is None else subject
+    sample = arguments(case) if sample is None else sample
+    flat = keras.tree.flatten(sample)
     varied = [i for i, a in enumerate(flat) if is_float(a)]
     if case.kind == "loss":
         varied = varied[-1:]  # the predictions
@@ -47,7 +46,7 @@ def differentiable(case: Case, scale: float = 1.0, **more: Any) -> tuple[Any, li
         weights = [to_numpy(w) for w in trainable]
 
     def function(*moving: Any) -> list[Any]:
-        every: list[Any] = list(map(_constant, flat))
+        every: list[Any] = list(map(tensor_of, flat))
         for place, tensor in zip(varied, moving, strict=False):
             every[place] = tensor
         structures = keras.tree.pack_sequence_as(sample, every)
@@ -55,10 +54,6 @@ def differentiable(case: Case, scale: float = 1.0, **more: Any) -> tuple[Any, li
         return [t for t in keras.tree.flatten(result) if is_float(t)]
 
     return function, [flat[i] for i in varied] + weights
-
-
-def _constant(array: np.ndarray) -> Any:
-    return tensors(array)
 
 
 @check_of(
