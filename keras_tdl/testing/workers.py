@@ -190,7 +190,7 @@ class _Supervision:
     def _follow(self) -> Outcome | None:
         """Follows one worker to its end; an outcome if it does not come to the first check."""
         process = Process(self.backend, {**asdict(self.request), "first": len(self.results), "limit": self.limit})
-        listed, snippet, start = False, "", 0.0
+        listed, snippet, start = False, "", time.perf_counter()
         try:
             while True:
                 content = process.message(self.limit if listed else max(self.limit, _START), self.stop)
@@ -214,7 +214,8 @@ class _Supervision:
                 raise
             if not listed:
                 return Outcome(self.backend, "failed", str(why))
-            self._lose(str(why), snippet, round(time.perf_counter() - start, 3))
+            if len(self.results) < len(self.rows):
+                self._lose(str(why), snippet, round(time.perf_counter() - start, 3))
             return None
         finally:
             process.close()
