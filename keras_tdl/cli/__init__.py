@@ -1,9 +1,10 @@
-"""The command `keras-tdl`: the catalogue in a terminal."""
+"""The command `keras-tdl`: the catalogue in a terminal, and the conformance of any code for Keras."""
 
 import sys
 
 #: Exit code if the packages of the extra `cli` are missing.
 NOT_INSTALLED = 3
+EPILOG = "Exit codes: 0 done; 1 failed; 2 wrong usage, or a name the catalogue does not have; 3 packages missing."
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""`keras-tdl list` and `keras-tdl show`."""
+"""The group of commands; `keras-tdl list` and `keras-tdl show`."""
 
 import dataclasses
 import json
@@ -11,22 +11,27 @@ import click
 import keras_tdl
 from keras_tdl.catalogue import Plugin, discovery, find, load_plugins
 from keras_tdl.catalogue.card import Kind
-from keras_tdl.cli import page
+from keras_tdl.cli import EPILOG, page
+from keras_tdl.cli.check import check
 from keras_tdl.cli.plain import described, summarised
-
-EPILOG = "Exit codes: 0 done; 1 failed; 2 wrong usage, or a name the catalogue does not have; 3 packages missing."
+from keras_tdl.cli.scaffold import scaffold
 
 
 @click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(keras_tdl.__version__)
 def commands() -> None:
-    """The activation functions and losses of keras_tdl and of the plug-ins that are installed.
+    """The activation functions and losses of keras_tdl and of the plug-ins that are installed; and checks of any
+    activation, layer, loss or metric for Keras.
 
     KERAS_BACKEND chooses the backend, as it does for Keras; KERAS_TDL_PLUGINS=off leaves plug-ins out.
     """
     # A terminal that cannot show a character should get a stand-in, not a traceback.
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+
+
+commands.add_command(check)
+commands.add_command(scaffold)
 
 
 @commands.command("list", epilog=EPILOG)

@@ -28,6 +28,11 @@ def print_list(entries: Sequence[Entry], broken: Sequence[Plugin]) -> None:
         table.add_row(entry.card.kind, entry.card.name, entry.origin, entry.card.summary)
     for plugin in broken:
         table.add_row("broken", plugin.name, plugin.origin, plugin.error, style="red")
+    print_table(table)
+
+
+def print_table(table: Table) -> None:
+    """A table as wide as the terminal; where another program reads it, as wide as its lines."""
     _console(None if sys.stdout.isatty() else _UNBROKEN).print(table)
 
 

@@ -53,10 +53,9 @@ class Result:
         """The result that `as_dict` gave."""
         return cls(**{field.name: content[field.name] for field in fields(cls) if field.name in content})
 
-    def __str__(self) -> str:
-        lines = [f"{self.status:<8} {self.check}  {self.message}".rstrip()]
-        if self.status not in ("fail", "keras"):
-            return lines[0]
+    @property
+    def details(self) -> dict[str, str]:
+        """What a report says of a failure besides its message, under headings."""
         rows = {
             "contract": self.contract,
             "smallest input": self.at,
@@ -66,7 +65,13 @@ class Result:
             "likely cause": self.cause,
             "Keras's fault": self.fault,
         }
-        lines += [f"    {name}: {text}" for name, text in rows.items() if text]
+        return {name: text for name, text in rows.items() if text}
+
+    def __str__(self) -> str:
+        lines = [f"{self.status:<8} {self.check}  {self.message}".rstrip()]
+        if self.status not in ("fail", "keras"):
+            return lines[0]
+        lines += [f"    {name}: {text}" for name, text in self.details.items()]
         if self.snippet:
             lines += ["    to reproduce:", *(f"        {line}" for line in self.snippet.splitlines())]
         return "\n".join(lines)

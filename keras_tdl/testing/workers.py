@@ -45,7 +45,7 @@ class Event:
 
     Args:
         backend: The backend.
-        kind: The checks are `listed`, one is `started`, one is `finished`, or all are `done`.
+        kind: The backend is `starting`, the checks are `listed`, one is `started`, one is `finished`, all are `done`.
         expected: How many checks there are in all, once they are listed.
         case: The case that is being checked.
         check: The name of the check.
@@ -53,11 +53,16 @@ class Event:
     """
 
     backend: str
-    kind: Literal["listed", "started", "finished", "done"]
+    kind: Literal["starting", "listed", "started", "finished", "done"]
     expected: int = 0
     case: str = ""
     check: str = ""
     result: Result | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether a check has finished and failed; those of severity `info` never do."""
+        return self.result is not None and self.result.status == "fail" and self.result.severity != "info"
 
 
 @dataclass(frozen=True)
@@ -127,6 +132,7 @@ def supervise(
         if importlib.util.find_spec(backend) is None:
             problem = f"{BACKENDS[backend]} is not installed; pip install 'keras-tdl[{backend}]'"
             return Outcome(backend, "absent", problem)
+        tell(Event(backend, "starting"))
         outcome = _Supervision(request, backend, limit, tell, stop).outcome()
         tell(Event(backend, "done"))
         return outcome
