@@ -12,6 +12,7 @@ from keras_tdl.catalogue.card import Kind, Labels, Predictions
 from keras_tdl.cli import EPILOG, NOT_INSTALLED
 
 # What needs the packages of the extra `testing` is imported where it is used: the other commands do without.
+_BACKENDS = ("tensorflow", "jax", "torch")
 _TIERS = ("core", "numerics", "deploy")
 
 
@@ -48,11 +49,10 @@ class _Backends(click.ParamType):
     name = "NAMES"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        known = ("tensorflow", "jax", "torch")
         names = tuple(dict.fromkeys(value.split(",")))
-        unknown = [name for name in names if name not in known]
+        unknown = [name for name in names if name not in _BACKENDS]
         if unknown:
-            self.fail(f"Expected backends among {', '.join(known)}. Received: {unknown[0]!r}.", param, ctx)
+            self.fail(f"Expected backends among {', '.join(_BACKENDS)}. Received: {unknown[0]!r}.", param, ctx)
         return names
 
 
@@ -116,14 +116,14 @@ def check(
 
     from keras_tdl.cli import export, findings
     from keras_tdl.cli.progress import progress
-    from keras_tdl.testing.workers import BACKENDS, Request, supervise
+    from keras_tdl.testing.workers import Request, supervise
 
     options = {name: value for name, value in declared.items() if value is not None}
     if shapes:
         options["inputs"] = shapes[0] if len(shapes) == 1 else shapes
     request = Request(targets, options, tiers or ("core", "numerics"), only, skip)
     with progress() as on_event:
-        outcomes = supervise(request, backends or tuple(BACKENDS), limit=limit, jobs=jobs, on_event=on_event)
+        outcomes = supervise(request, backends or _BACKENDS, limit=limit, jobs=jobs, on_event=on_event)
     verdict = findings.Verdict(outcomes, asked=backends is not None)
     for file, text in ((json_file, export.as_json), (junit_file, export.as_junit), (markdown_file, export.as_markdown)):
         if file is not None:

@@ -26,7 +26,7 @@ _HINTS = {
         "reference=lambda mp, y_true, y_pred: ...,  # the exact loss of one sample, in mpmath",
         "minimum=0.0,",
     ),
-    "metric": ("inputs=lambda rng, batch: (rng.normal(size=batch), rng.normal(size=batch)),  # y_true, y_pred",),
+    "metric": ("inputs=lambda rng, batch: (rng.normal(size=batch), rng.normal(size=batch)),  # instead of formats",),
 }
 _PLACEHOLDERS = {bool: True, int: 4, float: 0.5, str: "name"}
 _TARGETS = ("y_true", "true", "target", "targets", "label", "labels")
@@ -80,7 +80,7 @@ def _file(target: str, member: Any) -> str:
         lines += ["        {", *(f"            {line}" for line in arguments), "        },"]
     if kind == "layer":
         lines.append("        inputs=(4, 3),  # the shape of a sample input, without the batch axis")
-    elif kind == "loss":
+    elif kind in ("loss", "metric"):
         lines += [
             '        labels="real",  # or "binary", "signed", "one_hot", "index", "probabilities", "logits"',
             '        predictions="real",  # or "logits", "probabilities", "log_probabilities", "scores"',
@@ -103,7 +103,7 @@ def _kind(target: str, member: Callable[..., Any]) -> tuple[str, int]:
 
     bases = {"layer": keras.layers.Layer, "loss": keras.losses.Loss, "metric": keras.metrics.Metric}
     for kind, base in bases.items():
-        if inspect.isclass(member) and issubclass(member, base) or isinstance(member, base):
+        if (inspect.isclass(member) and issubclass(member, base)) or isinstance(member, base):
             return kind, 0
     names = [] if inspect.isclass(member) or not callable(member) else list(_parameters(member))
     if not names:
@@ -120,7 +120,7 @@ def _arguments(member: Callable[..., Any], tensors: int) -> Iterator[str]:
         return
     for name, parameter in list(_parameters(member).items())[tensors:]:
         if parameter.default is parameter.empty:
-            value = _PLACEHOLDERS.get(parameter.annotation)
+            value = next((v for kind, v in _PLACEHOLDERS.items() if parameter.annotation is kind), None)
             written = (
                 "" if parameter.annotation is parameter.empty else f", {inspect.formatannotation(parameter.annotation)}"
             )

@@ -1,6 +1,5 @@
 """Worker processes, one a backend, watched: what hangs or dies costs its check, not the run."""
 
-import importlib.util
 import os
 import threading
 import time
@@ -9,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from keras_tdl.testing.process import Ended, Process
+from keras_tdl.testing.processes import BACKENDS, installed_backends
 from keras_tdl.testing.registry import Tier
 from keras_tdl.testing.report import Report, Result
 from keras_tdl.testing.running import BUILDS, NOT_BUILT
+from keras_tdl.testing.worker_process import Ended, WorkerProcess
 
-#: Backend -> its package, and how it is called.
-BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
+_CALLED = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 # Seconds a worker has to import the backend and the target, if the limit of a check is less.
 _START = 180.0
 
@@ -98,7 +97,7 @@ class Outcome:
 
 def supervise(
     request: Request,
-    backends: Sequence[str] = tuple(BACKENDS),
+    backends: Sequence[str] = BACKENDS,
     *,
     limit: float = 120.0,
     jobs: int | None = None,
@@ -122,6 +121,7 @@ def supervise(
     unknown = [name for name in backends if name not in BACKENDS]
     if unknown:
         raise ValueError(f"Expected backends among {', '.join(BACKENDS)}. Received: {unknown[0]!r}.")
+    installed = installed_backends()
     lock, stop = threading.Lock(), threading.Event()
 
     def tell(event: Event) -> None:
@@ -129,8 +129,8 @@ def supervise(
             on_event(event)
 
     def check_on(backend: str) -> Outcome:
-        if importlib.util.find_spec(backend) is None:
-            problem = f"{BACKENDS[backend]} is not installed; pip install 'keras-tdl[{backend}]'"
+        if backend not in installed:
+            problem = f"{_CALLED[backend]} is not installed; pip install 'keras-tdl[{backend}]'"
             return Outcome(backend, "absent", problem)
         tell(Event(backend, "starting"))
         outcome = _Supervision(request, backend, limit, tell, stop).outcome()
@@ -195,7 +195,7 @@ class _Supervision:
 
     def _follow(self) -> Outcome | None:
         """Follows one worker to its end; an outcome if it does not come to the first check."""
-        process = Process(self.backend, {**asdict(self.request), "first": len(self.results), "limit": self.limit})
+        process = WorkerProcess(self.backend, {**asdict(self.request), "first": len(self.results), "limit": self.limit})
         listed, snippet, start = False, "", time.perf_counter()
         try:
             while True:

@@ -25,7 +25,7 @@ class Ended(Exception):  # noqa: N818 - an end, not an error of ours
     """The worker hangs or is no more; the message says how, and where or with what last words."""
 
 
-class Process:
+class WorkerProcess:
     """A worker that has got a request.
 
     Args:

@@ -1,0 +1,596 @@
+"""The command line of the harness: what it finds, says and writes, and that no code under check can stop it."""
+
+import importlib
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+from xml.etree import ElementTree
+
+import keras
+import pytest
+from click.testing import CliRunner, Result
+
+import keras_tdl.testing
+from keras_tdl.cli.check import _BACKENDS, _TIERS
+from keras_tdl.cli.commands import commands
+from keras_tdl.cli.export import as_json, as_junit, as_markdown
+from keras_tdl.cli.findings import Verdict, counts, printable
+from keras_tdl.testing import Report, all_checks
+from keras_tdl.testing import Result as Finding
+from keras_tdl.testing.processes import BACKENDS
+from keras_tdl.testing.registry import Tier
+from keras_tdl.testing.targets import TargetError, find_cases
+from keras_tdl.testing.worker import SKIPPED, work
+from keras_tdl.testing.worker_process import environment
+from keras_tdl.testing.workers import Outcome, Request, supervise
+
+BACKEND = keras.config.backend()
+MODULE = '''
+import os
+import signal
+import sys
+import time
+
+import keras
+
+from keras_tdl.testing import Case
+
+register = keras.saving.register_keras_serializable("wrong")
+
+
+@register
+class Loses(keras.layers.Layer):
+    """Its config loses an argument, and its output shape is wrong."""
+
+    def __init__(self, units, factor=2.0, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.factor = factor
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], self.units))
+
+    def call(self, x):
+        print("not JSON", flush=True)
+        sys.__stdout__.write("nor this")
+        return keras.ops.matmul(x, self.kernel) * self.factor
+
+    def compute_output_shape(self, shape):
+        return (*shape[:-1], self.units + 1)
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
+@register
+class Hangs(keras.layers.Layer):
+    def call(self, x):
+        time.sleep(600)
+        return x
+
+
+@register
+class Killed(keras.layers.Layer):
+    def call(self, x):
+        return x
+
+    def get_config(self):
+        print("the last words", flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@register
+class Exits(keras.layers.Layer):
+    def call(self, x):
+        return x
+
+    def get_config(self):
+        os._exit(9)
+
+
+@register
+class NeedsFour(keras.layers.Layer):
+    def build(self, shape):
+        if shape[-1] != 4:
+            raise ValueError(f"4 features are needed, not {shape[-1]}")
+
+    def call(self, x):
+        return x
+
+
+CASES = [
+    Case(Hangs, inputs=(3,)),
+    Case(Killed, inputs=(3,)),
+    Case(Exits, inputs=(3,), expected_failures={"config.complete": "it exits"}),
+    Case(NeedsFour, inputs=(3,)),
+    Case(NeedsFour, inputs=(4,), expected_failures={"config.complete": "out of habit"}),
+    Case(keras.layers.Dropout, {"rate": 0.5}, inputs=(3,)),
+]
+MIXED = [*CASES, 3]
+'''
+
+SLEEP = MODULE.splitlines().index("        time.sleep(600)") + 1
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a module of an author's, and nothing else."""
+    path = tmp_path_factory.mktemp("author")
+    (path / "wrong_layers.py").write_text(MODULE, encoding="utf-8")
+    (path / "broken_module.py").write_text("x = 1\n\ny = x / 0\n", encoding="utf-8")
+    (path / "unfinished.py").write_text("def f(x:\n", encoding="utf-8")
+    (path / "needs_more.py").write_text("import a_package_of_no_one\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def inside(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(folder)
+    return folder
+
+
+def run(*arguments: str, **environ: str) -> Result:
+    result = CliRunner(env={"COLUMNS": "200", **environ}).invoke(commands, arguments)
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command as a user runs it."""
+    code = "from keras_tdl.cli import main; main()"
+    return subprocess.run([sys.executable, "-c", code, *arguments], cwd=folder, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def wrong(folder: Path) -> subprocess.CompletedProcess[str]:
+    """A layer with two faults, checked by the command in the author's folder."""
+    checks = ("case.builds", "config.complete", "shape.declared", "gradient.weights", "mask.kept", "purity.rows")
+    return command(
+        folder,
+        *("check", "wrong_layers:Loses", "--init", '{"units": 3, "factor": 1.5}', "--shape", "4"),
+        *("--backends", BACKEND, *(word for name in checks for word in ("--only", name)), "--skip", "purity.rows"),
+        *("--json", "r.json", "--junit", "r.xml", "--markdown", "r.md"),
+    )
+
+
+def test_the_output_names_each_fault_with_cause_and_program(wrong: subprocess.CompletedProcess[str]) -> None:
+    assert wrong.returncode == 1, wrong.stderr
+    output = wrong.stdout
+    assert "Loses[units=3,factor=1.5]" in output
+    assert "sample inputs: float32 of shape (4,)" in output
+    lines = {line.split()[0]: line.split()[1:] for line in output.splitlines() if line.strip()}
+    assert lines["config.complete"][0] == lines["shape.declared"][0] == "✗"
+    assert lines["mask.kept"][0] == "–"
+    assert lines["purity.rows"] == ["–", "skipped", "on", "request"]
+    assert "gradient.weights" not in lines
+    assert f"{BACKEND}: 6 checks expected, 4 ran: 2 passed, 2 failed; 2 not run" in output
+    assert "factor" in output.partition("fail     config.complete")[2].partition("contract:")[0]
+    shape = output.partition("fail     shape.declared")[2]
+    for text in ("contract:", "(5, 4)", "(5, 3)", "likely cause: compute_output_shape()", "to reproduce:"):
+        assert text in shape
+    assert "from wrong_layers import Loses" in shape
+    assert "Traceback" not in output + wrong.stderr
+
+
+def test_progress_is_told_line_by_line(wrong: subprocess.CompletedProcess[str]) -> None:
+    told = [line for line in wrong.stderr.splitlines() if line.startswith(f"{BACKEND}: ")]
+    assert told == [
+        f"{BACKEND}: 6 checks",
+        f"{BACKEND}: failed: Loses[units=3,factor=1.5] · config.complete",
+        f"{BACKEND}: failed: Loses[units=3,factor=1.5] · shape.declared",
+        f"{BACKEND}: done",
+    ]
+
+
+def test_the_files_agree(wrong: subprocess.CompletedProcess[str], folder: Path) -> None:
+    content = json.loads((folder / "r.json").read_text(encoding="utf-8"))
+    (backend,) = content["backends"]
+    assert content["counts"] == backend["counts"]
+    assert content["counts"] == {
+        **{"expected": 6, "ran": 4, "pass": 2, "fail": 2, "not_run": 2, "expected_failure": 0, "keras": 0}
+    }
+    assert content["exit_code"] == 1
+    assert backend["versions"]["keras"] == keras.__version__
+    assert {"python", "numpy", BACKEND} < set(backend["versions"])
+    (report,) = content["reports"]
+    assert [result["check"] for result in report["results"] if result["status"] == "fail"] == [
+        "config.complete",
+        "shape.declared",
+    ]
+    (suite,) = ElementTree.parse(folder / "r.xml").getroot()
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors"), suite.get("skipped")) == (
+        "6",
+        "2",
+        "0",
+        "2",
+    )
+    assert [t.get("name") for t in suite if t.find("failure") is not None] == ["config.complete", "shape.declared"]
+    markdown = (folder / "r.md").read_text(encoding="utf-8")
+    assert "| `config.complete` | ✗ |" in markdown
+    assert f"### Loses\\[units=3,factor=1.5\\]: `shape.declared` on {BACKEND}" in markdown
+    assert markdown.count("```python\n") == 2
+
+
+@pytest.fixture(scope="module")
+def lost(folder: Path) -> Outcome:
+    """Layers that hang, die and exit, and what comes after them."""
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        request = Request(["wrong_layers:CASES"], only=["case.builds", "config.complete"])
+        (outcome,) = supervise(request, [BACKEND], limit=8.0)
+    finally:
+        os.chdir(before)
+    return outcome
+
+
+def found(outcome: Outcome, case: int, check: str) -> Finding:
+    return next(result for result in outcome.reports[case].results if result.check == check)
+
+
+def test_every_check_has_a_result_whatever_becomes_of_the_worker(lost: Outcome) -> None:
+    assert lost.status == "ran"
+    assert [report.case for report in lost.reports] == [
+        *("Hangs", "Killed", "Exits", "NeedsFour", "NeedsFour (2)", "Dropout[rate=0.5]")
+    ]
+    assert len(lost.results) == 12
+    assert all(result.contract for result in lost.results)
+    assert [result.status for result in lost.reports[5].results] == ["pass", "pass"]
+
+
+def test_a_check_that_hangs_fails_at_its_limit_and_says_where(lost: Outcome) -> None:
+    result = found(lost, 0, "case.builds")
+    assert result.status == "fail"
+    assert result.message == f"time limit of 8 s passed in wrong_layers.py, line {SLEEP}, in call"
+    assert result.seconds >= 8
+    assert "Case(Hangs, inputs=(3,))" in result.snippet
+    after = found(lost, 0, "config.complete")
+    assert (after.status, after.message) == ("not run", "the case cannot be built: see case.builds")
+
+
+def test_a_worker_that_dies_costs_its_check(lost: Outcome) -> None:
+    result = found(lost, 1, "config.complete")
+    assert result.status == "fail"
+    assert result.message == (
+        "the worker process died (signal 9, perhaps out of memory). Its last words:\nthe last words"
+    )
+    assert found(lost, 1, "case.builds").status == "pass"
+
+
+def test_a_death_that_is_declared_is_expected(lost: Outcome) -> None:
+    result = found(lost, 2, "config.complete")
+    assert (result.status, result.message) == ("expected failure", "it exits")
+
+
+def test_a_wrong_sample_shape_is_one_failure(lost: Outcome) -> None:
+    first, second = lost.reports[3].results
+    assert first.status == "fail"
+    assert "4 features are needed, not 3" in first.message
+    assert (second.status, second.message) == ("not run", "the case cannot be built: see case.builds")
+
+
+def test_an_expected_failure_that_passes_fails(lost: Outcome) -> None:
+    result = found(lost, 4, "config.complete")
+    assert result.status == "fail"
+    assert "was expected to fail (out of habit), but passes" in result.message
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "message"),
+    [
+        ("absent_module:Layer", {}, "There is no module 'absent_module'"),
+        ("wrong_layers.sub:Layer", {}, "There is no module 'wrong_layers.sub'"),
+        ("wrong_layers:Losses", {}, "There is no 'Losses' in wrong_layers. .* Nearest: Loses"),
+        ("wrong_layers:Loses.Inner", {}, "There is no 'Inner' in wrong_layers.Loses"),
+        ("wrong_layers:", {}, "Expected package.module:name"),
+        ("broken_module:f", {}, r"raises ZeroDivisionError: division by zero \(broken_module.py, line 3"),
+        ("unfinished:f", {}, r"raises SyntaxError: .* \(unfinished.py, line 1\)$"),
+        ("needs_more:f", {}, r"No module named 'a_package_of_no_one' \(needs_more.py, line 1"),
+        ("wrong_layers:Loses", {"inputs": (4,)}, "lacks units.*--init JSON"),
+        ("keras.activations:elu", {"init": {"alhpa": 1}}, "has an unknown alhpa"),
+        ("wrong_layers:Loses", {"init": {"units": 1}}, "Expected sample inputs.*--shape 4,3"),
+        ("wrong_layers:os", {"inputs": (4,)}, "Expected a function, or a class"),
+        ("wrong_layers:CASES", {"dtype": "float32"}, "Expected no options for wrong_layers:CASES"),
+        ("wrong_layers:MIXED", {}, "to be a list of cases"),
+        ("swisch", {}, "Expected package.module:name, or a name of the catalogue. .* Nearest: swish"),
+        ("wrong_layers.Loses", {}, "wrong_layers:Loses$"),
+    ],
+)
+def test_a_target_that_cannot_be_checked(inside: Path, target: str, options: dict, message: str) -> None:
+    with pytest.raises(TargetError, match=message) as error:
+        find_cases(target, options)
+    assert "\n" not in str(error.value)
+
+
+def test_targets_that_can_be_checked(inside: Path) -> None:
+    assert str(find_cases("swish")[0]) == "swish"
+    assert len(find_cases("wrong_layers:CASES")) == 6
+    (case,) = find_cases("wrong_layers:Loses", {"init": {"units": 1}, "inputs": ((4,), (3,)), "mask": "kept"})
+    assert (case.inputs, case.mask) == (((4,), (3,)), "kept")
+
+
+def messages(**request: object) -> list[tuple[str, dict]]:
+    """What a worker would send."""
+    sent: list[tuple[str, dict]] = []
+    defaults = {"targets": ["swish"], "options": {}, "tiers": ["core"], "only": [], "skip": [], "first": 0, "limit": 60}
+    work({**defaults, **request}, lambda kind, **content: sent.append((kind, content)))
+    return sent
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ({"only": ["case.build"]}, "Expected the name of a check.*'case.build'"),
+        ({"skip": ["case.build"]}, "Expected the name of a check.*'case.build'"),
+        ({"only": ["loss.value"]}, "Expected checks that apply to swish.*Received: loss.value"),
+        ({"targets": ["keras.layers:ReLU"], "options": {"inputs": [4], "kind": "lair"}}, "kind='lair'"),
+    ],
+)
+def test_a_request_that_is_refused(request_: dict, message: str) -> None:
+    ((kind, content),) = messages(**request_)
+    assert kind == "refused"
+    assert re.search(message, content["problem"])
+
+
+def test_a_worker_goes_on_where_another_one_ended() -> None:
+    request = {
+        "targets": ["keras.layers:ReLU"],
+        "options": {"inputs": [[4], [3]]},
+        "only": ["config.json", "copy.pickle"],
+    }
+    sent = messages(**request, skip=["config.json", "copy.pickle"], first=1)
+    assert [kind for kind, _ in sent] == ["cases", "start", "result", "done"]
+    (case,) = sent[0][1]["cases"]
+    assert [row["check"] for row in case["checks"]] == ["config.json", "copy.pickle"]
+    assert "((4,), (3,))" in case["inputs"]
+    assert sent[2][1]["result"]["check"] == "copy.pickle"
+    assert sent[2][1]["result"]["message"] == SKIPPED
+
+
+def test_a_request_that_every_backend_refuses_is_wrong_usage(inside: Path) -> None:
+    result = run("check", "absent_module:Layer", "--backends", BACKEND)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.splitlines()[-1].startswith("Error: There is no module 'absent_module'")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "Missing argument 'TARGET...'"),
+        (("x:y", "--backends", "jax,theano"), "Expected backends among tensorflow, jax, torch. Received: 'theano'"),
+        (("x:y", "--init", "{units: 3}"), "Expected a JSON object"),
+        (("x:y", "--init", "3"), "Expected a JSON object"),
+        (("x:y", "--shape", "4,x"), "Expected a shape without the batch axis"),
+        (("x:y", "--labels", "onehot"), "'onehot' is not one of"),
+        (("x:y", "--limit", "0"), "0.0 is not in the range"),
+        (("x:y", "--json", "no_such_folder/r.json"), "There is no folder no_such_folder"),
+    ],
+)
+def test_wrong_usage(arguments: tuple[str, ...], message: str) -> None:
+    result = run("check", *arguments)
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.replace("│", "").split())
+
+
+def test_a_backend_that_is_asked_for_and_not_installed_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("keras_tdl.testing.workers.installed_backends", lambda: ())
+    result = run("check", "swish", "--backends", "jax", "--junit", str(tmp_path / "r.xml"))
+    assert result.exit_code == 1
+    assert "jax: not run: JAX is not installed; pip install 'keras-tdl[jax]'" in result.stdout
+    assert ElementTree.parse(tmp_path / "r.xml").getroot()[0].get("errors") == "1"
+    assert run("check", "swish").exit_code == 1  # nothing ran
+
+
+def test_by_default_what_is_not_installed_is_only_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("keras_tdl.testing.workers.installed_backends", lambda: (BACKEND,))
+    # bars, as in a terminal
+    result = run("check", "relu", "--only", "case.builds", "--verbose", FORCE_COLOR="1")
+    assert result.exit_code == 0, result.output
+    for name in set(BACKENDS) - {BACKEND}:
+        assert f"{name}: not run: " in result.stdout
+    assert f"{BACKEND}: 1 checks expected, 1 ran: 1 passed, 0 failed; 0 not run" in result.stdout
+    assert ["case.builds", "✓"] in [line.split() for line in result.stdout.splitlines()]
+
+
+def test_a_backend_that_cannot_be_imported_is_one_row(
+    inside: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / BACKEND).mkdir()
+    (tmp_path / BACKEND / "__init__.py").write_text("raise ImportError('libcuda is missing')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    result = run("check", "relu", "--only", "case.builds", "--backends", BACKEND)
+    assert result.exit_code == 1
+    assert f"{BACKEND}: failed: the worker process ended (exit code 1)" in result.stdout
+    assert "ImportError: libcuda is missing" in result.stdout
+
+
+def outcome(backend: str, *results: Finding) -> Outcome:
+    return Outcome(backend, "ran", reports=(Report("Case[x=\x1b[1m]", backend, "", results),))
+
+
+def test_the_same_failure_of_several_backends_is_told_once() -> None:
+    verdict = Verdict(
+        [
+            outcome("jax", Finding("a.b", "fail", message="off by 2.5"), Finding("c.d", "fail", message="no mask")),
+            outcome(
+                "torch", Finding("a.b", "fail", message="off by 3", at="x = 1"), Finding("c.d", "fail", message="no")
+            ),
+        ],
+        asked=True,
+    )
+    first, *others = verdict.findings()
+    assert (first.backends, first.result.at) == (("jax", "torch"), "x = 1")
+    assert [(finding.backends, finding.result.message) for finding in others] == [
+        (("jax",), "no mask"),
+        (("torch",), "no"),
+    ]
+
+
+def test_files_of_any_message_are_valid() -> None:
+    message = "\x1b[1mbold\x00 <&> ]]> \udc80 | `x`\nsecond"
+    verdict = Verdict(
+        [
+            outcome(
+                "torch",
+                Finding("a.b", "fail", message=message, ulp=float("inf"), snippet="print('\x07')"),
+                Finding("c.d", "expected failure", message="known"),
+                Finding("e.f", "keras", message="theirs", fault="a fault"),
+                Finding("g.h", "fail", severity="info", message="slow"),
+                Finding("i.j", "pass"),
+            )
+        ],
+        asked=True,
+    )
+    (suite,) = ElementTree.fromstring(as_junit(verdict).encode())
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("5", "1", "3")
+    assert [test.find("skipped").get("message") for test in suite if test.find("skipped") is not None] == [
+        *("expected failure: known", "keras: theirs", "fail: slow")
+    ]
+    assert json.loads(as_json(verdict))["reports"][0]["results"][0]["ulp"] == "inf"
+    as_markdown(verdict).encode()
+    (table,) = verdict.tables()
+    assert [row.signs for row in table.rows] == [("✗",), ("x",), ("K",), ("i",)]
+    assert table.passed == 1
+    assert verdict.exit_code == 1
+    assert printable(message).startswith(r"\x1b[1mbold\x00 <&>")
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "asked", "code"),
+    [
+        ([], True, 1),
+        ([outcome("jax", Finding("a.b", "not run"))], True, 1),
+        ([outcome("jax", Finding("a.b", "expected failure"))], True, 0),
+        ([outcome("jax", Finding("a.b", "pass"), Finding("c.d", "fail", severity="info"))], True, 0),
+        ([outcome("jax", Finding("a.b", "pass")), Outcome("torch", "absent", "x")], False, 0),
+        ([outcome("jax", Finding("a.b", "pass")), Outcome("torch", "absent", "x")], True, 1),
+        ([outcome("jax", Finding("a.b", "pass")), Outcome("torch", "failed", "x")], False, 1),
+        ([outcome("jax", Finding("a.b", "pass")), Outcome("torch", "refused", "x")], False, 1),
+        ([Outcome("jax", "refused", "x"), Outcome("torch", "refused", "x")], False, 2),
+        ([Outcome("jax", "refused", "x"), Outcome("torch", "refused", "y")], False, 1),
+        ([Outcome("jax", "failed", "x")], False, 1),
+    ],
+)
+def test_exit_codes(outcomes: list[Outcome], asked: bool, code: int) -> None:
+    assert Verdict(outcomes, asked).exit_code == code
+
+
+def test_counts_add_up() -> None:
+    results = [Finding("a.b", "pass"), Finding("c.d", "not run"), Finding("e.f", "expected failure")]
+    count = counts(results)
+    assert (count["expected"], count["ran"], count["expected_failure"]) == (3, 2, 1)
+
+
+def test_what_the_command_knows_without_the_harness() -> None:
+    assert get_args(Tier) == _TIERS
+    assert _BACKENDS == BACKENDS
+
+
+def test_list_names_all_checks() -> None:
+    result = run("check", "--list")
+    lines = result.stdout.splitlines()
+    assert result.exit_code == 0
+    assert [line.split()[:3] for line in lines[1:]] == [[c.name, c.tier, c.severity] for c in all_checks()]
+    assert all(check.contract in result.stdout for check in all_checks())
+
+
+def test_without_mpmath_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mpmath", None)
+    for arguments in (("check", "swish"), ("check", "--list"), ("scaffold", "keras.layers:ReLU")):
+        result = run(*arguments)
+        assert result.exit_code == 3
+        assert result.output == "The package mpmath is not installed. Run: pip install 'keras-tdl[testing]'\n"
+    with pytest.raises(ImportError, match=r"pip install 'keras-tdl\[testing\]'"):
+        importlib.reload(keras_tdl.testing)
+
+
+def test_workers_of_jax_have_several_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XLA_FLAGS", raising=False)
+    flag = "--xla_force_host_platform_device_count"
+    assert environment("jax")["XLA_FLAGS"] == f"{flag}=4"
+    assert "XLA_FLAGS" not in environment("torch")
+    monkeypatch.setenv("XLA_FLAGS", "--other")
+    assert environment("jax")["XLA_FLAGS"] == f"--other {flag}=4"
+    monkeypatch.setenv("XLA_FLAGS", f"{flag}=2")
+    assert environment("jax")["XLA_FLAGS"] == f"{flag}=2"
+    assert environment("jax")["KERAS_BACKEND"] == "jax"
+
+
+def test_a_scaffold_runs_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    Path("doubles.py").write_text(
+        "import keras\n\n\n@keras.saving.register_keras_serializable('doubles')\n"
+        "class Double(keras.layers.Layer):\n    def call(self, x):\n        return 2 * x\n",
+        encoding="utf-8",
+    )
+    made = run("scaffold", "doubles:Double", "--output", "test_double.py")
+    assert made.exit_code == 0, made.stderr
+    assert made.stdout == "Wrote test_double.py. Fill it in, and run: pytest test_double.py\n"
+    tested = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "test_double.py", "-k", "case.builds or config.json"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert "2 passed" in tested.stdout, tested.stdout + tested.stderr
+
+
+@pytest.mark.parametrize(
+    ("target", "kind", "init"),
+    [
+        ("keras.layers:Dense", "layer", {"units": None}),
+        ("keras_tdl.layers:RBF", "layer", {"units": 4}),
+        ("keras.losses:Huber", "loss", {}),
+        ("keras.losses:huber", "loss", {}),
+        ("keras.activations:elu", "activation", {}),
+        ("keras.metrics:MeanSquaredError", "metric", {}),
+    ],
+)
+def test_a_scaffold_of_every_kind_declares_a_case(target: str, kind: str, init: dict) -> None:
+    result = run("scaffold", target)
+    assert result.exit_code == 0
+    namespace: dict = {}
+    exec(compile(result.stdout, target, "exec"), namespace)
+    (case,) = namespace["CASES"]
+    assert (case.kind, case.arguments) == (kind, init)
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("absent_module:f", "There is no module 'absent_module'"),
+        ("broken_module:f", "The import of broken_module raises ZeroDivisionError"),
+        ("wrong_layers:Losses", "There is no 'Losses' in wrong_layers"),
+        ("wrong_layers:CASES", "Expected a layer, loss, metric or activation"),
+        ("wrong_layers:os", "Expected a layer, loss, metric or activation"),
+        ("builtins:int", "Expected a layer, loss, metric or activation"),
+        ("wrong_layers", "Expected package.module:name"),
+    ],
+)
+def test_a_scaffold_of_nothing(inside: Path, target: str, message: str) -> None:
+    result = run("scaffold", target)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"Error: {message}")
+
+
+def test_a_scaffold_overwrites_nothing_by_itself(tmp_path: Path) -> None:
+    file = tmp_path / "test_relu.py"
+    file.write_text("mine")
+    refused = run("scaffold", "keras.layers:ReLU", "--output", str(file))
+    assert refused.exit_code == 2
+    assert "--force" in refused.stderr
+    assert file.read_text() == "mine"
+    assert run("scaffold", "keras.layers:ReLU", "--output", str(file), "--force").exit_code == 0
+    assert "ReLU" in file.read_text()
+    assert run("scaffold", "keras.layers:ReLU", "--output", str(tmp_path / "no" / "x.py")).exit_code == 2
