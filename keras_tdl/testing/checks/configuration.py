@@ -57,7 +57,7 @@ def same_weights(layer: Any, other: Any, case: Case) -> None:
 
 
 def needed_in_config(case: Case) -> list[str]:
-    """The arguments of `__init__` that a config cannot leave out: all but those left at a default of `None` or a string."""
+    """The arguments of `__init__` that a config cannot leave out: all but `None` and strings left at their default."""
     variadic = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     given = case.arguments if inspect.isclass(case.subject) else {}
     return [

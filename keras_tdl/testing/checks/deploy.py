@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_tdl.testing.backend import outputs
-from keras_tdl.testing.calls import call_flat, close, functional, built
+from keras_tdl.testing.calls import built, call_flat, close, functional
 from keras_tdl.testing.case import Case
 from keras_tdl.testing.checks.saving import loss_model, model_of
 from keras_tdl.testing.processes import installed_backends, load_elsewhere
@@ -45,7 +45,12 @@ def module_of(case: Case) -> str:
     return name
 
 
-@check_of(*SAVED, name="saving.process", tier="deploy", cause="registered only by code that another process does not run, or saved as the objects of one backend")
+@check_of(
+    *SAVED,
+    name="saving.process",
+    tier="deploy",
+    cause="registered only by code that another process does not run, or saved as the objects of one backend",
+)
 def saving_process(case: Case) -> None:
     """A saved model is loaded in a fresh process of every installed backend, and has the same values."""
     modules = [module_of(case)]
@@ -77,7 +82,9 @@ def golden_name(case: Case) -> str:
     return re.sub(r"[^A-Za-z0-9=_-]+", "-", f"{case.form}-{case}").strip("-")
 
 
-@check_of(*SAVED, name="saving.golden", tier="deploy", cause="an argument or a weight was renamed, or changed its meaning")
+@check_of(
+    *SAVED, name="saving.golden", tier="deploy", cause="an argument or a weight was renamed, or changed its meaning"
+)
 def saving_golden(case: Case) -> None:
     """Models saved by earlier releases are loaded, and have the values they had."""
     if case.golden is None:
@@ -90,10 +97,18 @@ def saving_golden(case: Case) -> None:
             inputs = [file[name] for name in file.files if name.startswith("input")]
             want = [file[name] for name in file.files if name.startswith("value")]
         model = keras.saving.load_model(f"{stem}.keras")
-        close(outputs(call_flat(model), *inputs), want, f"values of {stem.parent.name}/{stem.name}", rtol=1e-4, atol=1e-5)
+        close(
+            outputs(call_flat(model), *inputs), want, f"values of {stem.parent.name}/{stem.name}", rtol=1e-4, atol=1e-5
+        )
 
 
-@check_of(*LAYERS, "loss.class", name="distribution.devices", tier="deploy", cause="a mean over the part of the batch that one device has, or state of its own on each device")
+@check_of(
+    *LAYERS,
+    "loss.class",
+    name="distribution.devices",
+    tier="deploy",
+    cause="a mean over the part of the batch that one device has, or state of its own on each device",
+)
 def distribution_devices(case: Case) -> None:
     """On JAX, predictions and a training step on several devices are those on one."""
     if keras.config.backend() != "jax":

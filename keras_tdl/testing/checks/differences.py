@@ -56,7 +56,13 @@ def _in_double(case: Case, subject: Any) -> Any:
     return double
 
 
-@check_of(*LAYERS, "activation.function", name="value.finite", tier="numerics", cause="an intermediate result overflows, or 0/0, log(0), 0 times inf where the result itself is finite")
+@check_of(
+    *LAYERS,
+    "activation.function",
+    name="value.finite",
+    tier="numerics",
+    cause="an intermediate result overflows, or 0/0, log(0), 0 times inf where the result itself is finite",
+)
 def value_finite(case: Case) -> None:
     """From 0 to large inputs, values are finite wherever they are in float64."""
     subject = built(case)
@@ -89,7 +95,12 @@ def _assert_finite(got: np.ndarray, want: np.ndarray, kind: str, what: str, samp
     )
 
 
-@check_of(*ACTIVATIONS, name="value.nan", tier="numerics", cause="where(x > a, x, b) gives b for NaN: compare the other way round")
+@check_of(
+    *ACTIVATIONS,
+    name="value.nan",
+    tier="numerics",
+    cause="where(x > a, x, b) gives b for NaN: compare the other way round",
+)
 def value_nan(case: Case) -> None:
     """NaN stays NaN, and does not spread to other rows."""
     if case.axis is not None:
@@ -101,12 +112,19 @@ def value_nan(case: Case) -> None:
     spoiled[0] = np.nan
     (got,) = outputs(built(case), spoiled)
     if not np.isnan(got[0]).all():
-        raise Failure("NaN does not stay NaN", at="nan", got=float(got[0].ravel()[~np.isnan(got[0].ravel())][0]), expected="nan")
+        raise Failure(
+            "NaN does not stay NaN", at="nan", got=float(got[0].ravel()[~np.isnan(got[0].ravel())][0]), expected="nan"
+        )
     if np.isnan(got[1:]).any():
         raise Failure("NaN in one row spreads to others", cause="an op over the batch axis")
 
 
-@check_of(*ACTIVATIONS, name="value.precise", tier="numerics", cause="two nearly equal numbers are subtracted, or 1 is added to a small one: use expm1, log1p")
+@check_of(
+    *ACTIVATIONS,
+    name="value.precise",
+    tier="numerics",
+    cause="two nearly equal numbers are subtracted, or 1 is added to a small one: use expm1, log1p",
+)
 def value_precise(case: Case) -> None:
     """float32 values agree with the subject's own float64 values to 1 in 8,192."""
     if case.axis is not None or case.inputs is not None:
@@ -131,7 +149,14 @@ def value_precise(case: Case) -> None:
         )
 
 
-@check_of(*LAYERS, "activation.function", "loss.function", name="gradient.difference", tier="numerics", cause="a custom gradient that is wrong, or ops that stop it (a cast to integers, stop_gradient, round)")
+@check_of(
+    *LAYERS,
+    "activation.function",
+    "loss.function",
+    name="gradient.difference",
+    tier="numerics",
+    cause="a custom gradient that is wrong, or ops that stop it (a cast to integers, stop_gradient, round)",
+)
 def gradient_difference(case: Case) -> None:
     """Gradients in inputs and weights agree with differences of the values in float64."""
     if case.derivative is not None:
@@ -167,7 +192,7 @@ def _assert_differences(function: Any, inputs: list[np.ndarray]) -> None:
                     break
             else:
                 raise Failure(
-                    f"the gradient in tensor {number} of {len(slopes)} (inputs, then weights) is not that of the values",
+                    f"the gradient in tensor {number} of {len(slopes)} (inputs, then weights) is not the values' own",
                     at=f"shape {slope.shape}, along a random direction",
                     got=float(f"{got:.6g}"),
                     expected=float(f"{want:.6g}"),
@@ -185,7 +210,13 @@ def mixed_total(function: Any, inputs: list[np.ndarray]) -> float:
     return float(sum((a.astype("float64") * mix(a.shape)).sum() for a in outputs(function, *inputs)))
 
 
-@check_of(*LAYERS, "activation.function", name="gradient.finite", tier="numerics", cause="0 times inf in the branch that a where did not take, or sqrt, log or abs at 0: guard the input of the op, not its result")
+@check_of(
+    *LAYERS,
+    "activation.function",
+    name="gradient.finite",
+    tier="numerics",
+    cause="0 times inf in the branch a where did not take, or sqrt or log at 0: guard the input of the op, not its result",
+)
 def gradient_finite(case: Case) -> None:
     """From 0 to large inputs, gradients are finite wherever they are in float64, compiled too where that is cheap."""
     subject = built(case)
@@ -200,10 +231,17 @@ def gradient_finite(case: Case) -> None:
             with double_precision():
                 _, want = value_and_gradients(*differentiable(case, _in_double(case, subject), _widened(sample)))
             for a, b in zip(got, want, strict=True):
-                _assert_finite(a, np.where(np.isnan(b), 0.0, b), "compiled gradient" if compiled else "gradient", what, sample)
+                _assert_finite(
+                    a, np.where(np.isnan(b), 0.0, b), "compiled gradient" if compiled else "gradient", what, sample
+                )
 
 
-@check_of(*LAYERS, name="gradient.weights", tier="numerics", cause="the weight is not used in call(), or stop_gradient or a cast to integers cuts it off")
+@check_of(
+    *LAYERS,
+    name="gradient.weights",
+    tier="numerics",
+    cause="the weight is not used in call(), or stop_gradient or a cast to integers cuts it off",
+)
 def gradient_weights(case: Case) -> None:
     """Every trainable weight gets a gradient."""
     layer = built(case)

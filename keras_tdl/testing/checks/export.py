@@ -50,7 +50,9 @@ def _compare(case: Case, form: str, ending: str, run: Runner) -> None:
     close([np.asarray(a) for a in got], want, f"values of the {form} file", rtol=1e-4, atol=1e-5)
 
 
-@check_of(*EXPORTED, name="export.saved_model", tier="deploy", cause="call() uses something that TensorFlow cannot trace")
+@check_of(
+    *EXPORTED, name="export.saved_model", tier="deploy", cause="call() uses something that TensorFlow cannot trace"
+)
 def export_saved_model(case: Case) -> None:
     """An exported SavedModel is loaded by TensorFlow and gives the same values."""
     tf = _module("tensorflow", "TensorFlow")

@@ -10,8 +10,8 @@ import numpy as np
 
 from keras_tdl.testing.backend import gradients, modes, to_numpy
 from keras_tdl.testing.case import Case
-from keras_tdl.testing.checks.values import EXTREMES, Measurement, arguments_of, assert_limit, inputs_of, reference
-from keras_tdl.testing.registry import NotRun, check_of
+from keras_tdl.testing.checks.values import Measurement, arguments_of, assert_limit, extremes, inputs_of, reference
+from keras_tdl.testing.registry import Failure, NotRun, check_of
 from keras_tdl.testing.ulp import exact, exact_derivative
 
 
@@ -42,7 +42,12 @@ def gradient_measurements(case: Case) -> Iterator[Measurement]:
         yield Measurement(f"gradient, {'compiled' if compiled else 'eager'}", got, want, inputs, scale=scale)
 
 
-@check_of("activation.function", name="gradient.oracle", tier="numerics")
+@check_of(
+    "activation.function",
+    name="gradient.oracle",
+    tier="numerics",
+    cause="autodiff of the stable value is not stable itself, or a custom gradient is wrong",
+)
 def gradient_oracle(case: Case) -> None:
     """Gradients, eager and compiled, are within the budget up to |x| = 80."""
     for measurement in gradient_measurements(case):
@@ -80,7 +85,12 @@ def _row_measurements(case: Case, inputs: np.ndarray) -> Iterator[Measurement]:
             yield Measurement(f"gradient of output {output}", got, want, inputs)
 
 
-@check_of("activation.function", name="gradient.kinks")
+@check_of(
+    "activation.function",
+    name="gradient.kinks",
+    tier="numerics",
+    cause="the derivative at a kink is what a comparison or the backend happens to give",
+)
 def gradient_kinks(case: Case) -> None:
     """At each kink the gradient is the declared one, eager and compiled: the same on every backend."""
     kinks = {at: slope for at, slope in case.kinks.items() if slope is not None}
@@ -90,27 +100,38 @@ def gradient_kinks(case: Case) -> None:
     for compiled in modes(case.arguments):
         (got,) = gradients(case.make(), points, compiled=compiled)
         want = np.array(list(kinks.values()), "float32")
-        assert (got == want).all(), f"gradient at {points.tolist()}: got {got.tolist()}, declared {want.tolist()}"
+        if not (got == want).all():
+            raise Failure("another gradient at a kink", at=points.tolist(), got=got.tolist(), expected=want.tolist())
 
 
-@check_of("activation.function", name="gradient.extremes")
+@check_of(
+    "activation.function",
+    name="gradient.extremes",
+    tier="numerics",
+    cause="an intermediate result overflows: 0 times inf",
+)
 def gradient_extremes(case: Case) -> None:
     """Beyond |x| = 80 gradients are right in the limit; at ±inf they are not NaN."""
     if case.axis is not None:
         rows = np.array([[1e30, -1e30, 0], [-np.inf, 0, 1], [200, 0, -200]], "float32")
         for compiled in modes(case.arguments):
             (got,) = gradients(lambda x: case.make()(x)[..., 0], rows, compiled=compiled)
-            assert np.isfinite(got).all(), f"not finite: {got.tolist()}"
+            if not np.isfinite(got).all():
+                raise Failure("gradient not finite", at=rows.tolist(), got=got.tolist())
         return
+    reference(case)
     for compiled in modes(case.arguments):
-        (got,) = gradients(
-            case.make(), np.append(EXTREMES, [np.float32(-np.inf), np.float32(np.inf)]), compiled=compiled
-        )
-        assert_limit("extreme gradient", got[:-2], derivative(case, EXTREMES), EXTREMES)
-        assert np.isfinite(got[-2:]).all(), f"gradient at ±inf: {got[-2:].tolist()}"
+        points = extremes(case)
+        ends = np.array([x for x in (-np.inf, np.inf) if x in case.domain], "float32")
+        (got,) = gradients(case.make(), np.append(points, ends), compiled=compiled)
+        assert_limit("extreme gradient", got[: len(points)], derivative(case, points), points)
+        if not np.isfinite(got[len(points) :]).all():
+            raise Failure("gradient not finite", at=ends.tolist(), got=got[len(points) :].tolist())
 
 
-@check_of("activation.function", name="gradient.half")
+@check_of(
+    "activation.function", name="gradient.half", tier="numerics", cause="the gradient is computed in half precision"
+)
 def gradient_half(case: Case) -> None:
     """float16 gradients are those of float32, rounded."""
     inputs = inputs_of(case, "float16")
@@ -118,10 +139,21 @@ def gradient_half(case: Case) -> None:
     (got,) = gradients(case.make(), half)
     (want,) = gradients(case.make(), inputs.astype("float32"))
     close = np.isclose(got.astype("float64"), want.astype("float64"), rtol=2**-9, atol=2**-14)
-    assert close.all(), f"at {inputs[~close].ravel()[:3]}: got {got[~close][:3]}, expected {want[~close][:3]}"
+    if not close.all():
+        raise Failure(
+            "float16 gradients differ from those of float32",
+            at=float(inputs[~close].ravel()[0]),
+            got=float(got[~close][0]),
+            expected=float(want[~close][0]),
+        )
 
 
-@check_of("activation.function", name="gradient.second")
+@check_of(
+    "activation.function",
+    name="gradient.second",
+    tier="numerics",
+    cause="a custom gradient that cannot be differentiated itself",
+)
 def gradient_second(case: Case) -> None:
     """Second derivatives exist and agree with differences of the first, away from kinks."""
     if case.axis is not None or case.derivative is not None:
@@ -133,7 +165,8 @@ def gradient_second(case: Case) -> None:
     step = np.float32(1e-2)
     (after,), (before,) = gradients(function, x + step), gradients(function, x - step)
     want = (after - before) / (2 * step)
-    assert np.allclose(got, want, atol=2e-3), f"second derivative at {x.tolist()}: got {got}, expected {want}"
+    if not np.allclose(got, want, atol=2e-3):
+        raise Failure("wrong second derivative", at=x.tolist(), got=got.tolist(), expected=want.tolist())
 
 
 def _second(function: Any, x: np.ndarray) -> np.ndarray:

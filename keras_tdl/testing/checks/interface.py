@@ -68,7 +68,9 @@ class _AnyOutput(doctest.OutputChecker):
         return True
 
 
-@check_of(*EVERYTHING, name="interface.example", severity="should", cause="the example was not run after the last change")
+@check_of(
+    *EVERYTHING, name="interface.example", severity="should", cause="the example was not run after the last change"
+)
 def interface_example(case: Case) -> None:
     """The examples in the docstring run."""
     subject = _subject(case)
@@ -92,7 +94,12 @@ def interface_example(case: Case) -> None:
         raise Failure(f"{result.failed} of {result.attempted} examples fail: {said[:600]}")
 
 
-@check_of(*EVERYTHING, name="interface.imports", severity="should", cause="a private module is used for something the public API has")
+@check_of(
+    *EVERYTHING,
+    name="interface.imports",
+    severity="should",
+    cause="a private module is used for something the public API has",
+)
 def interface_imports(case: Case) -> None:
     """The module imports only public Keras, and no backend at its top."""
     module = sys.modules[_subject(case).__module__]

@@ -7,15 +7,16 @@ import keras
 import numpy as np
 
 from keras_tdl.testing.backend import evaluate, gradients, modes
+from keras_tdl.testing.calls import close
 from keras_tdl.testing.case import Case
 from keras_tdl.testing.checks.loss_values import FUNCTION
-from keras_tdl.testing.registry import NotRun, check_of
+from keras_tdl.testing.registry import Failure, NotRun, check_of
 from keras_tdl.testing.samples import loss_batch
 
 CLASS = "loss.class"
 
 
-@check_of(FUNCTION, name="loss.extremes")
+@check_of(FUNCTION, name="loss.extremes", cause="log(0), exp of a large number, or 0 times inf")
 def loss_extremes(case: Case) -> None:
     """Finite on logits of ±100 and on probabilities of 0 and 1, in value and gradient, eager and compiled."""
     predictions = case.predictions
@@ -28,11 +29,16 @@ def loss_extremes(case: Case) -> None:
     for compiled in modes(case.arguments):
         value = evaluate(case.make(), batch.y_true, ends, compiled=compiled)
         (gradient,) = gradients(case.make(), batch.y_true, ends, wrt=(1,), compiled=compiled)
-        assert np.isfinite(value).all(), f"values {value.tolist()} at {ends.tolist()}"
-        assert np.isfinite(gradient).all(), f"gradients {gradient.tolist()} at {ends.tolist()}"
+        for kind, got in (("values", value), ("gradients", gradient)):
+            if not np.isfinite(got).all():
+                raise Failure(f"{kind} not finite", at=ends.tolist(), got=got.tolist())
 
 
-@check_of(FUNCTION, name="loss.confidently_wrong")
+@check_of(
+    FUNCTION,
+    name="loss.confidently_wrong",
+    cause="the gradient of a saturated sigmoid or softmax, or of clipped probabilities, is 0: compute from logits",
+)
 def loss_confidently_wrong(case: Case) -> None:
     """On logits, a prediction that is wrong by 60 still gets a gradient of the size of a wrong one."""
     labels, predictions = case.labels, case.predictions
@@ -44,47 +50,51 @@ def loss_confidently_wrong(case: Case) -> None:
     value = evaluate(case.make(), batch.y_true, wrong)
     (gradient,) = gradients(case.make(), batch.y_true, wrong, wrt=(1,))
     size = np.abs(gradient).max(-1)
-    assert (size[value > 1.0] > 1e-2).all(), f"losses {value.tolist()} with gradients as small as {size.min():.3g}"
+    if not (size[value > 1.0] > 1e-2).all():
+        raise Failure("large losses without a gradient", at="logits ±30", got=float(size.min()), expected="above 0.01")
 
 
-@check_of(FUNCTION, name="loss.rows")
+@check_of(FUNCTION, name="loss.rows", cause="the mean is taken over the batch, or over the wrong axis")
 def loss_rows(case: Case) -> None:
     """A sample in a batch is the sample alone; an empty batch has no loss; on symbolic tensors shapes agree."""
     batch = loss_batch(case, samples=6)
     together = evaluate(case.make(), batch.y_true, batch.y_pred)
-    assert together.shape == (6,), f"6 samples give shape {together.shape}"
+    if together.shape[:1] != (6,):
+        raise Failure("not one loss for each sample", at="6 samples", got=together.shape, expected="(6, …)")
     alone = [evaluate(case.make(), batch.y_true[i : i + 1], batch.y_pred[i : i + 1])[0] for i in range(6)]
-    np.testing.assert_allclose(alone, together, rtol=1e-6, err_msg="a row alone differs")
+    close([np.array(alone)], [together], "rows alone", rtol=1e-6)
     empty = evaluate(case.make(), batch.y_true[:0], batch.y_pred[:0])
-    assert empty.shape == (0,), f"an empty batch gives shape {empty.shape}"
+    if empty.shape[:1] != (0,):
+        raise Failure("wrong shape", at="an empty batch", got=empty.shape, expected="(0, …)")
     y_true, y_pred = (keras.Input(a.shape[1:], dtype=str(a.dtype)) for a in (batch.y_true, batch.y_pred))
     symbolic = case.make()(y_true, y_pred)
-    assert tuple(symbolic.shape) == (None,), f"symbolic shape {symbolic.shape}"
+    if tuple(symbolic.shape) != (None, *together.shape[1:]):
+        raise Failure("symbolic and eager differ", got=symbolic.shape, expected=(None, *together.shape[1:]))
     model = keras.Model([y_true, y_pred], symbolic)
-    np.testing.assert_allclose(evaluate(lambda t, p: model([t, p]), batch.y_true, batch.y_pred), together, rtol=1e-6)
+    close([evaluate(lambda t, p: model([t, p]), batch.y_true, batch.y_pred)], [together], "a model's values", rtol=1e-6)
 
 
-@check_of(FUNCTION, name="loss.from_logits")
+@check_of(FUNCTION, name="loss.from_logits", cause="from_logits is ignored, or applied twice")
 def loss_from_logits(case: Case) -> None:
     """On logits it equals the loss of the probabilities, where both are well-conditioned."""
     signature = inspect.signature(case.subject).parameters
-    if "from_logits" not in signature or not case.init.get("from_logits"):
+    if "from_logits" not in signature or not case.arguments.get("from_logits"):
         raise NotRun("not a loss on logits")
     batch = loss_batch(case)
     labels = case.labels
     squash = keras.ops.sigmoid if labels == "binary" else keras.ops.softmax
     probabilities = keras.ops.convert_to_numpy(squash(batch.y_pred))
-    other = {**case.init, "from_logits": False}
+    other = {**case.arguments, "from_logits": False}
     got = evaluate(case.make(), batch.y_true, batch.y_pred)
     want = evaluate(functools.partial(case.subject, **other), batch.y_true, probabilities)
-    np.testing.assert_allclose(got, want, rtol=2e-5, atol=1e-6)
+    close([got], [want], "losses on logits against those on probabilities", rtol=2e-5)
 
 
-@check_of(FUNCTION, name="loss.properties")
+@check_of(FUNCTION, name="loss.properties", cause="the function is another one, or the declaration is wrong")
 def loss_properties(case: Case) -> None:
     """The declared minimum and properties hold for the defaults."""
-    if case.init:
-        raise NotRun("properties are declared for the default arguments")
+    if not case.properties and case.minimum is None:
+        raise NotRun("neither a minimum nor properties are declared")
     batch, other = loss_batch(case, samples=200), loss_batch(case, samples=200, seed=1)
     f = functools.partial(evaluate, case.make(), batch.y_true)
     low, high, middle = f(batch.y_pred), f(other.y_pred), f((batch.y_pred + other.y_pred) / 2)
@@ -97,10 +107,13 @@ def loss_properties(case: Case) -> None:
         "proper": lambda: _is_proper(case, other.y_pred),
     }
     unknown = case.properties - tests.keys()
-    assert not unknown, f"properties without a test: {sorted(unknown)}"
+    if unknown:
+        raise Failure(f"properties without a test: {sorted(unknown)}", expected=sorted(tests))
     for name in sorted(case.properties):
-        assert tests[name](), f"declared {name}, but is not"
-    assert case.minimum is None or low.min() >= case.minimum - 1e-6, f"{low.min()} is below the minimum {case.minimum}"
+        if not tests[name]():
+            raise Failure(f"declared {name}, but is not")
+    if case.minimum is not None and low.min() < case.minimum - 1e-6:
+        raise Failure("below the declared minimum", got=float(low.min()), expected=case.minimum)
 
 
 def _is_proper(case: Case, predictions: np.ndarray) -> bool:
@@ -131,13 +144,34 @@ def _is_proper(case: Case, predictions: np.ndarray) -> bool:
     return bool((expected_loss(predictions) >= expected_loss(own[None].astype("float32")) - 1e-6).all())
 
 
-@check_of(CLASS, name="loss.reductions")
-def loss_reductions(case: Case) -> None:
-    """The class is the function, reduced: for each of Keras's reductions, with and without weights."""
-    assert case.function is not None
+def _each(case: Case, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
+    """The losses of the samples: those of the declared function, or of the class without a reduction."""
+    if case.function is not None:
+        return evaluate(functools.partial(case.function, **case.arguments), y_true, y_pred)
+    return np.asarray(keras.ops.convert_to_numpy(case.make(reduction=None)(y_true, y_pred)))
+
+
+@check_of(CLASS, name="loss.function", cause="the class passes its arguments on wrongly, or reduces in call()")
+def loss_function(case: Case) -> None:
+    """Without a reduction the class gives one loss for each sample: that of its function."""
     batch = loss_batch(case)
-    each = evaluate(functools.partial(case.function, **case.init), batch.y_true, batch.y_pred).astype("float64")
-    ignored = case.init.get("ignore_class")
+    got = keras.ops.convert_to_numpy(case.make(reduction=None)(batch.y_true, batch.y_pred))
+    if got.shape[:1] != batch.y_pred.shape[:1]:
+        raise Failure("not one loss for each sample", got=got.shape, expected=f"({len(batch.y_pred)}, …)")
+    if case.function is not None:
+        want = _each(case, batch.y_true, batch.y_pred)
+        ignored = case.arguments.get("ignore_class")
+        close([got], [want if ignored is None else want * (batch.y_true != ignored)], "losses of the samples")
+
+
+@check_of(CLASS, name="loss.reductions", cause="call() reduces more than its last axis, or __call__ was overridden")
+def loss_reductions(case: Case) -> None:
+    """Each of Keras's reductions is taken over the samples, with and without weights."""
+    batch = loss_batch(case)
+    each = _each(case, batch.y_true, batch.y_pred).astype("float64")
+    if each.shape != (len(batch.y_pred),):
+        raise NotRun(f"losses of shape {each.shape}")
+    ignored = case.arguments.get("ignore_class")
     counts = np.ones(len(each)) if ignored is None else (batch.y_true != ignored).astype("float64")
     weights = np.random.default_rng(2).uniform(0.5, 2.0, size=len(each)).astype("float32")
     for w in (None, weights, weights[:, None]):
@@ -152,57 +186,105 @@ def loss_reductions(case: Case) -> None:
             None: each * flat,
         }
         for reduction, value in want.items():
-            got = case.subject(reduction=reduction, **case.init)(batch.y_true, batch.y_pred, w)
-            got = keras.ops.convert_to_numpy(got)
-            np.testing.assert_allclose(got, value, rtol=2e-5, err_msg=f"reduction={reduction!r}")
+            got = keras.ops.convert_to_numpy(case.make(reduction=reduction)(batch.y_true, batch.y_pred, w))
+            what = f"reduction={reduction!r}, {'no weights' if w is None else f'weights of shape {w.shape}'}"
+            close([np.asarray(got)], [np.asarray(value)], what, rtol=2e-5)
 
 
-@check_of(CLASS, name="loss.weights")
-def loss_weights(case: Case) -> None:
-    """Weight 0 removes a sample, whatever stands in it; an integer weight repeats it."""
+def _weighted(case: Case, spoil: bool) -> None:
     batch = loss_batch(case, samples=6)
     weights = np.array([1, 0, 2, 1, 0, 3], "float32")
     repeated = np.repeat(np.arange(6), weights.astype("int32"))
-    spoiled_pred = batch.y_pred.copy()
-    spoiled_pred[1] = np.nan
-    spoiled_true = batch.y_true.copy()
-    spoiled_true[4] = 99 if batch.y_true.dtype == "int32" else np.nan
+    y_true, y_pred = batch.y_true.copy(), batch.y_pred.copy()
+    if spoil:
+        y_pred[1] = np.nan
+        y_true[4] = 99 if "int" in str(y_true.dtype) else np.nan
     for reduction in ("sum", "mean_with_sample_weight"):
-        loss = case.subject(reduction=reduction, **case.init)
+        loss = case.make(reduction=reduction)
         want = float(loss(batch.y_true[repeated], batch.y_pred[repeated]))
-        got = float(loss(spoiled_true, spoiled_pred, weights))
-        assert np.isclose(got, want, rtol=1e-5), f"{reduction}: weighted {got}, removed and repeated {want}"
-        (gradient,) = gradients(lambda p, loss=loss: loss(spoiled_true, p, weights), spoiled_pred)
-        assert np.isfinite(gradient).all(), f"gradients {gradient.tolist()}"
-        assert (gradient[[1, 4]] == 0).all(), f"gradients of rows without weight: {gradient[[1, 4]].tolist()}"
+        got = float(loss(y_true, y_pred, weights))
+        if not np.isclose(got, want, rtol=1e-5):
+            raise Failure(
+                f"{reduction}: weighted by {weights.tolist()} it is not the loss of the rows repeated so often",
+                got=got,
+                expected=want,
+            )
+        (gradient,) = gradients(lambda p, loss=loss: loss(y_true, p, weights), y_pred)
+        if not np.isfinite(gradient).all() or (gradient[[1, 4]] != 0).any():
+            raise Failure(f"{reduction}: rows of weight 0 have a gradient", got=gradient[[1, 4]].tolist(), expected=0)
 
 
-@check_of(CLASS, name="loss.broadcast")
+@check_of(CLASS, name="loss.weights", cause="sample_weight is ignored, or __call__ was overridden")
+def loss_weights(case: Case) -> None:
+    """Weight 0 removes a sample; an integer weight repeats it."""
+    _weighted(case, spoil=False)
+
+
+@check_of(
+    CLASS, name="loss.removed", cause="0 times NaN is NaN: put a harmless value in the place of what does not count"
+)
+def loss_removed(case: Case) -> None:
+    """Weight 0 removes a sample even where NaN or a class that does not exist stands in it."""
+    _weighted(case, spoil=True)
+
+
+@check_of(
+    CLASS, name="loss.broadcast", cause="y_pred - y_true of (n,) and (n, 1) is (n, n): bring them to one shape first"
+)
 def loss_broadcast(case: Case) -> None:
-    """`(n,)` against `(n, 1)` is n pairs; other differing shapes raise."""
+    """`(n,)` against `(n, 1)` is n pairs."""
     batch = loss_batch(case, samples=5)
     loss = case.make()
-    labels = case.labels
-    if labels == "index":
+    if case.labels == "index":
         want = float(loss(batch.y_true, batch.y_pred))
-        assert np.isclose(float(loss(batch.y_true[:, None], batch.y_pred)), want), "(n, 1) labels differ from (n,)"
-        shapes = (batch.y_true[:3], batch.y_pred), (np.eye(4, dtype="float32")[batch.y_true], batch.y_pred)
+        pairs = [(batch.y_true[:, None], batch.y_pred)]
+    elif case.labels in ("real", "binary", "signed"):
+        t, p = batch.y_true[:, :1], batch.y_pred[:, :1]
+        want = float(loss(t, p))
+        pairs = [(t[:, 0], p), (t, p[:, 0]), (t[:, 0], p[:, 0])]
     else:
-        if labels in ("real", "binary", "signed"):
-            t, p = batch.y_true[:, :1], batch.y_pred[:, :1]
-            want = float(loss(t, p))
-            for a, b in ((t[:, 0], p), (t, p[:, 0]), (t[:, 0], p[:, 0])):
-                assert np.isclose(float(loss(a, b)), want, rtol=1e-6), f"{a.shape} against {b.shape} differs"
-        shapes = (
-            (batch.y_true[:, :1], batch.y_pred),
-            (batch.y_true[:3], batch.y_pred),
-            (batch.y_true[:, 0], batch.y_pred),
-        )
-    for y_true, y_pred in shapes:
+        raise NotRun("targets are rows")
+    for a, b in pairs:
+        got = float(loss(a, b))
+        if not np.isclose(got, want, rtol=1e-6):
+            raise Failure(
+                "another shape of the same pairs gives another loss", at=f"{a.shape}, {b.shape}", got=got, expected=want
+            )
+
+
+@check_of(CLASS, name="loss.shapes", severity="info", cause="shapes that do not fit are broadcast")
+def loss_shapes(case: Case) -> None:
+    """Targets and predictions whose shapes do not fit raise ValueError."""
+    if case.labels is None:
+        raise NotRun("formats are not declared")
+    batch = loss_batch(case, samples=5)
+    y_true, y_pred = batch.y_true, batch.y_pred
+    if case.labels == "index":
+        shapes = (y_true[:3], y_pred), (np.eye(4, dtype="float32")[y_true], y_pred)
+    else:
+        shapes = (y_true[:, :1], y_pred), (y_true[:3], y_pred), (y_true[:, 0], y_pred)
+    loss = case.make()
+    for a, b in shapes:
         try:
-            value = loss(y_true, y_pred)
+            value = float(loss(a, b))
         except ValueError:
             continue
-        raise AssertionError(
-            f"y_true {y_true.shape} against y_pred {y_pred.shape} gives {float(value)}, not a ValueError"
-        )
+        except Exception as error:
+            raise Failure(f"raises {type(error).__name__}, not ValueError", at=f"{a.shape}, {b.shape}") from error
+        raise Failure("no error", at=f"{a.shape}, {b.shape}", got=value, expected="ValueError")
+
+
+@check_of(CLASS, name="loss.compile", cause="not registered, or the config does not give the same loss again")
+def loss_compile(case: Case) -> None:
+    """`compile` takes the object and its serialised form, and `evaluate` gives what the loss gives."""
+    batch = loss_batch(case)
+    if batch.y_pred.ndim != 2:
+        raise NotRun("predictions are not rows")
+    want = float(case.make()(batch.y_true, batch.y_pred))
+    model = keras.Sequential([keras.Input(batch.y_pred.shape[1:]), keras.layers.Identity()])
+    serialised = keras.saving.serialize_keras_object(case.make())
+    for what, loss in (("the object", case.make()), ("its serialised form", keras.losses.get(serialised))):
+        model.compile(loss=loss, jit_compile=False)
+        got = model.evaluate(batch.y_pred, batch.y_true, batch_size=len(batch.y_pred), verbose=0)
+        if not np.isclose(got, want, rtol=1e-5, atol=1e-6):
+            raise Failure(f"evaluate() with {what} gives another value", got=got, expected=want)

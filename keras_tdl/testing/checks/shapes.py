@@ -31,7 +31,7 @@ def _specs(result: Any, batch: int | None = None) -> list[str]:
 
 @check_of(*ALL, name="shape.symbolic", cause="compute_output_spec() says something else, or call() needs real numbers")
 def shape_symbolic(case: Case) -> None:
-    """On symbolic tensors of unknown batch, shapes and dtypes are those of the eager result; for activations at ranks 2 to 4."""
+    """On symbolic tensors of unknown batch, shapes and dtypes are those of the eager result."""
     samples = [arguments(case, batch=5)]
     if case.kind == "activation" and case.inputs is None:
         samples = [
@@ -147,7 +147,7 @@ def dtype_inputs(case: Case) -> None:
     *LAYERS, name="dtype.policies", cause="a constant, a weight or an op of another dtype: use self.compute_dtype"
 )
 def dtype_policies(case: Case) -> None:
-    """Under each dtype policy the output has the policy's compute dtype, eager and symbolic, and weights its variable dtype."""
+    """Under each dtype policy outputs have its compute dtype, eager and symbolic, and weights its variable dtype."""
     policies = ["float32", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16"]
     policies += ["float64"] if keras.config.backend() != "jax" else []
     usual = [is_float(t) for t in keras.tree.flatten(case.make()(*tensors(arguments(case))))]
