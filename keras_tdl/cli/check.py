@@ -12,8 +12,8 @@ from keras_tdl.catalogue.card import Kind, Labels, Predictions
 from keras_tdl.cli import EPILOG, NOT_INSTALLED
 
 # What needs the packages of the extra `testing` is imported where it is used: the other commands do without.
-_BACKENDS = ("tensorflow", "jax", "torch")
-_TIERS = ("core", "numerics", "deploy")
+BACKENDS = ("tensorflow", "jax", "torch")
+TIERS = ("core", "numerics", "deploy")
 
 
 def need_testing() -> None:
@@ -50,9 +50,9 @@ class _Backends(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
         names = tuple(dict.fromkeys(value.split(",")))
-        unknown = [name for name in names if name not in _BACKENDS]
+        unknown = [name for name in names if name not in BACKENDS]
         if unknown:
-            self.fail(f"Expected backends among {', '.join(_BACKENDS)}. Received: {unknown[0]!r}.", param, ctx)
+            self.fail(f"Expected backends among {', '.join(BACKENDS)}. Received: {unknown[0]!r}.", param, ctx)
         return names
 
 
@@ -69,17 +69,25 @@ _FILE: dict[str, Any] = {"type": click.Path(dir_okay=False, path_type=Path), "ca
 @click.argument("targets", metavar="TARGET...", nargs=-1)
 @click.option("--list", "listing", is_flag=True, help="List all checks, and check nothing.")
 @click.option("--backends", type=_Backends(), help="Of tensorflow,jax,torch; by default all that are installed.")
-@click.option("--tier", "tiers", multiple=True, type=click.Choice(_TIERS), help="By default core and numerics.")
-@click.option("--only", multiple=True, metavar="NAME", help="Only this check, of whichever tier.")
-@click.option("--skip", multiple=True, metavar="NAME", help="Report this check as not run.")
+@click.option(
+    "--tier", "tiers", multiple=True, type=click.Choice(TIERS), help="By default core and numerics; repeatable."
+)
+@click.option("--only", multiple=True, metavar="NAME", help="Only this check, of whichever tier; repeatable.")
+@click.option("--skip", multiple=True, metavar="NAME", help="Report this check as not run; repeatable.")
 @click.option("--init", type=_Arguments(), help="The arguments of a class, or of a function besides the tensors.")
-@click.option("--shape", "shapes", multiple=True, type=_Shape(), help="Of a sample input, without the batch axis.")
+@click.option(
+    "--shape",
+    "shapes",
+    multiple=True,
+    type=_Shape(),
+    help="Of a sample input, without the batch axis; repeatable, for several inputs.",
+)
 @click.option("--dtype", help="Of the sample inputs.")
 @click.option("--kind", type=click.Choice(get_args(Kind)), help="Where the target does not tell.")
 @click.option("--labels", type=click.Choice(get_args(Labels)), help="The format of a loss's targets.")
 @click.option("--predictions", type=click.Choice(get_args(Predictions)), help="The format of a loss's predictions.")
 @click.option("--mask", type=click.Choice(("kept", "consumed")), help="What a layer does with a mask.")
-@click.option("--limit", type=click.FloatRange(0, min_open=True), default=120.0, help="Seconds a check; 120.")
+@click.option("--limit", type=click.FloatRange(0, min_open=True), default=120.0, help="Seconds a check may take; 120.")
 @click.option("--jobs", type=click.IntRange(1), help="Backends at the same time; by default one a core.")
 @click.option("--verbose", is_flag=True, help="Show the checks that pass on every backend too.")
 @click.option("--json", "json_file", **_FILE, help="Write all results as JSON.")
@@ -123,7 +131,7 @@ def check(
         options["inputs"] = shapes[0] if len(shapes) == 1 else shapes
     request = Request(targets, options, tiers or ("core", "numerics"), only, skip)
     with progress() as on_event:
-        outcomes = supervise(request, backends or _BACKENDS, limit=limit, jobs=jobs, on_event=on_event)
+        outcomes = supervise(request, backends or BACKENDS, limit=limit, jobs=jobs, on_event=on_event)
     verdict = findings.Verdict(outcomes, asked=backends is not None)
     for file, text in ((json_file, export.as_json), (junit_file, export.as_junit), (markdown_file, export.as_markdown)):
         if file is not None:

@@ -40,7 +40,7 @@ class CaseTable:
     @property
     def remark(self) -> str:
         """What the rows leave out."""
-        return f"{self.passed} more checks pass on every backend." if self.passed else ""
+        return f"{self.passed} {'more ' if self.rows else ''}checks pass on every backend." if self.passed else ""
 
 
 @dataclass(frozen=True)
@@ -107,11 +107,13 @@ class Verdict:
             for report in reports:
                 for result in report.results:
                     if result.status in ("fail", "keras"):
-                        words = re.sub("[^a-z]+", " ", result.message.lower())  # numbers differ between backends
+                        # numbers, and where in a backend it was raised, differ between backends
+                        words = re.sub(r"\([^()]+, line \d+, in .+\)$", "", result.message)
+                        words = re.sub("[^a-z]+", " ", words.lower())
                         key = (case, result.check, result.status, words)
                         groups.setdefault(key, []).append((report.backend, result))
         return [
-            Finding(case, tuple(backend for backend, _ in group), max((r for _, r in group), key=lambda r: len(str(r))))
+            Finding(case, tuple(backend for backend, _ in group), max((result for _, result in group), key=_fullness))
             for (case, *_), group in groups.items()
         ]
 
@@ -121,6 +123,10 @@ class Verdict:
             for report in outcome.reports:
                 found.setdefault(report.case, []).append(report)
         return found
+
+
+def _fullness(result: Result) -> tuple[int, int]:
+    return len(result.details), len(str(result))
 
 
 def _row(check: str, reports: Sequence[Report]) -> Row:
@@ -147,10 +153,9 @@ def counts(results: Sequence[Result]) -> dict[str, int]:
 
 
 def printable(text: str) -> str:
-    """The text with control characters written as escapes, so that terminals and XML take it."""
-    return "".join(
-        c if c in "\n\t" or c.isprintable() else c.encode("unicode_escape").decode() for c in text.replace("\r\n", "\n")
-    )
+    """The text without colours, and control characters written as escapes, so that terminals and XML take it."""
+    text = re.sub("\x1b\\[[0-9;]*m", "", text).replace("\r\n", "\n")
+    return "".join(c if c in "\n\t" or c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def print_verdict(verdict: Verdict, verbose: bool) -> None:

@@ -1,6 +1,7 @@
 """One worker process: its environment, its messages, and how it ended."""
 
 import contextlib
+import itertools
 import json
 import os
 import queue
@@ -125,9 +126,13 @@ class WorkerProcess:
         return self._errors.read().decode(errors="replace")
 
     def _last_words(self) -> str:
+        """The end of stderr; of a traceback, only the error."""
         before, crash, report = self._stderr().partition("Fatal Python error")
-        lines = [*before.splitlines(), crash + report.partition("\n")[0]]
-        return "\n".join([line for line in lines if line.strip()][-_TAIL_LINES:])
+        lines = [line for line in before.splitlines() if line.strip()]
+        if "Traceback (most recent call last):" in lines:
+            start = len(lines) - lines[::-1].index("Traceback (most recent call last):")
+            lines = list(itertools.dropwhile(lambda line: line.startswith(" "), lines[start:])) or lines
+        return "\n".join([*lines, *([crash + report.partition("\n")[0]] if crash else [])][-_TAIL_LINES:])
 
     def _place(self) -> str:
         """Where the check was when it hung or crashed: the innermost line that is neither a library's nor ours."""
