@@ -38,8 +38,8 @@ class _Arguments(click.ParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
         try:
             content = json.loads(value)
-        except ValueError as error:
-            self.fail(f"Expected a JSON object, such as '{{\"units\": 4}}'. Received: {value!r}, {error}.", param, ctx)
+        except ValueError:
+            content = None
         if not isinstance(content, dict):
             self.fail(f"Expected a JSON object, such as '{{\"units\": 4}}'. Received: {value!r}.", param, ctx)
         return content
@@ -62,7 +62,7 @@ def _in_a_folder(ctx: click.Context, param: click.Parameter, value: Path | None)
     return value
 
 
-_FILE: dict[str, Any] = {"type": click.Path(dir_okay=False, path_type=Path), "callback": _in_a_folder}
+_FILE: dict[str, Any] = {"type": click.Path(dir_okay=False, writable=True, path_type=Path), "callback": _in_a_folder}
 
 
 @click.command(epilog=EPILOG)

@@ -39,7 +39,7 @@ def work(request: dict[str, Any], send: Callable[..., None]) -> None:
     pairs = [(case, check) for case, checks in plan for check in checks]
     for case, check in pairs[request["first"] :]:
         send("start", snippet=snippet(case, check.name), stderr=os.fstat(2).st_size)
-        # A moment before the parent kills this process: it then finds in stderr where the check hangs.
+        # a moment before the parent ends this process, which then finds in stderr where the check hangs
         faulthandler.dump_traceback_later(0.9 * request["limit"], file=2)
         if check.name in request["skip"]:
             result = Result(check.name, "not run", check.tier, check.severity, check.contract, SKIPPED)

@@ -212,6 +212,7 @@ class _Supervision:
                         self._tell("started", self._next())
                     case "result":
                         self._add(Result.from_dict(content["result"]))
+                        snippet = ""
                     case _:
                         process.wait()
                         return None
