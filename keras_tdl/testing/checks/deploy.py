@@ -97,6 +97,13 @@ def saving_golden(case: Case) -> None:
             inputs = [file[name] for name in file.files if name.startswith("input")]
             want = [file[name] for name in file.files if name.startswith("value")]
         model = keras.saving.load_model(f"{stem}.keras")
+        if case.kind == "loss" and model.loss.get_config() != case.make().get_config():
+            raise Failure(
+                "the loss is another one",
+                at=str(stem.name),
+                got=model.loss.get_config(),
+                expected=case.make().get_config(),
+            )
         close(
             outputs(call_flat(model), *inputs), want, f"values of {stem.parent.name}/{stem.name}", rtol=1e-4, atol=1e-5
         )

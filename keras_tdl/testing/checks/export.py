@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import io
 import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,8 @@ def _compare(case: Case, form: str, ending: str, run: Runner) -> None:
     model = functional(case, built(case))
     inputs = keras.tree.flatten(arguments(case, batch=2))
     want = outputs(call_flat(model), *inputs)
-    with tempfile.TemporaryDirectory() as folder:
+    # exporters and runtimes warn of their own doings
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(action="ignore"):
         path = str(Path(folder, f"model{ending}"))
         try:
             with contextlib.redirect_stdout(io.StringIO()):

@@ -9,6 +9,7 @@ from keras_tdl.testing.registry import Failure, check_of
 from keras_tdl.testing.samples import arguments
 
 METRIC = "metric.class"
+SAMPLES = 24  # enough that the result is hardly ever 0, in which mistakes do not show
 
 
 def _result(case: Case, *batches: tuple[Any, ...]) -> np.ndarray:
@@ -26,7 +27,7 @@ def _assert_same(got: np.ndarray, want: np.ndarray, message: str) -> None:
 @check_of(METRIC, name="metric.batches", cause="a mean of means, or a batch size taken for the number of samples")
 def metric_batches(case: Case) -> None:
     """The result over two batches of different size is that over both in one."""
-    y_true, y_pred = arguments(case, batch=12)
+    y_true, y_pred = arguments(case, SAMPLES)
     parts = [(y_true[s], y_pred[s]) for s in (slice(0, 3), slice(3, None))]
     _assert_same(_result(case, *parts), _result(case, (y_true, y_pred)), "two batches give another result than one")
 
@@ -34,7 +35,7 @@ def metric_batches(case: Case) -> None:
 @check_of(METRIC, name="metric.reset", cause="state outside of add_variable(), which reset_state() does not know")
 def metric_reset(case: Case) -> None:
     """After `reset_state` the result is that of a new metric."""
-    batch, other = arguments(case, seed=1), arguments(case, seed=2)
+    batch, other = arguments(case, SAMPLES, seed=1), arguments(case, SAMPLES, seed=2)
     metric = case.make()
     metric.update_state(*batch)
     metric.reset_state()
@@ -45,7 +46,7 @@ def metric_reset(case: Case) -> None:
 @check_of(METRIC, name="metric.stateless", cause="state outside of add_variable()")
 def metric_stateless(case: Case) -> None:
     """`stateless_update_state` and `stateless_result` give what a new metric gives, and leave it as it is."""
-    batch = arguments(case)
+    batch = arguments(case, SAMPLES)
     metric = case.make()
     variables = metric.stateless_update_state([v.value for v in metric.variables], *batch)
     got = np.asarray(metric.stateless_result(variables), "float64")
@@ -57,8 +58,8 @@ def metric_stateless(case: Case) -> None:
 @check_of(METRIC, name="metric.weights", cause="sample_weight is not used, or does not count in the denominator")
 def metric_weights(case: Case) -> None:
     """A sample of weight 0 counts nothing."""
-    y_true, y_pred = arguments(case, batch=8)
-    weights = np.array([1, 1, 0, 1, 0, 1, 1, 0], "float32")
+    y_true, y_pred = arguments(case, SAMPLES)
+    weights = np.tile(np.array([1, 1, 0, 1, 0, 1, 1, 0], "float32"), SAMPLES // 8)
     keep = weights > 0
     got = _result(case, (y_true, y_pred, weights))
     _assert_same(got, _result(case, (y_true[keep], y_pred[keep])), "weighted by 0, samples still count")
