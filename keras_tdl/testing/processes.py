@@ -61,7 +61,12 @@ def load_elsewhere(
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         }
         started[backend] = subprocess.Popen(
-            arguments, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            arguments,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
     return {backend: _errors(process, len(stems), limit) for backend, process in started.items()}
 

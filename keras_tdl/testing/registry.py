@@ -16,7 +16,7 @@ class NotRun(unittest.SkipTest):
     """Raised by a check that has nothing to check; its message says why. Never counted as passed; pytest skips."""
 
 
-class Failure(AssertionError):
+class Failure(AssertionError):  # noqa: N818 - what a check found, not an error of the program
     """Raised by a check whose contract is broken, with what an author needs to find the mistake.
 
     Args:

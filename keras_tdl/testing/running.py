@@ -47,7 +47,9 @@ def _run(check: Check, case: Case) -> Result:
     except AssertionError as error:
         failure = Failure(str(error).strip())
     except Exception as error:
-        failure = Failure(f"{type(error).__name__}: {_first_lines(error)} ({_where(error)})")
+        unknown = any(words in str(error) for words in ("Could not locate class", "could not be deserialized properly"))
+        cause = "Keras does not know the class: is it registered? See config.registered" if unknown else ""
+        failure = Failure(f"{type(error).__name__}: {_first_lines(error)} ({_where(error)})", cause=cause)
     if failure is None:
         if reason is not None:
             message = f"was expected to fail ({reason}), but passes: remove the expectation"
