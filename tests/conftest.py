@@ -17,6 +17,8 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "agg")
 
 RAN = ("passed", "failed", "xfailed")
+#: The property with which a test says that a cell of the compliance table has become better.
+BETTER = "better than committed"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,6 +59,7 @@ class Backends:
     def __init__(self, expected: Iterable[str]) -> None:
         self.counts: dict[str, Counter[str]] = {name: Counter() for name in expected}
         self.failures: dict[str, list[str]] = {name: [] for name in self.counts}
+        self.better: list[str] = []
         self.reporting = False
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -68,6 +71,8 @@ class Backends:
             self.counts[backend][outcome] += 1
         if outcome in ("failed", "error"):
             self.failures[backend].append(report.nodeid)
+        if report.when == "call":
+            self.better += [str(line) for name, line in report.user_properties if name == BETTER]
 
     def silent(self) -> list[str]:
         """The backends that ran no test."""
@@ -98,6 +103,10 @@ class Backends:
             terminalreporter.write_line(f"{name:<12}{describe(count)}")
             for nodeid in self.failures[name]:
                 terminalreporter.write_line(f"    {nodeid}")
+        if self.better:
+            terminalreporter.section(BETTER)
+            for line in [*self.better, "To commit them: python -m benchmarks.compliance"]:
+                terminalreporter.write_line(line)
 
 
 def outcome_of(report: pytest.TestReport) -> str | None:

@@ -40,6 +40,11 @@ def test_one():
     pass
 """
 
+BETTER = """
+def test_one(record_property):
+    record_property("better than committed", "a cell: fail -> pass")
+"""
+
 
 @pytest.fixture
 def run(tmp_path):
@@ -84,3 +89,10 @@ def test_an_unknown_backend_is_an_error(run):
     result = run(SILENT_TORCH, "--backend", "theano")
     assert result.returncode == 4
     assert "Expected --backend to be one of tensorflow, jax, torch. Received: theano." in result.stderr
+
+
+def test_what_became_better_is_shown(run):
+    result = run(BETTER, "--backend", "jax")
+    assert result.returncode == 0, result.stdout
+    section = result.stdout.split("= better than committed =")[1].splitlines()
+    assert section[1:3] == ["a cell: fail -> pass", "To commit them: python -m benchmarks.compliance"]

@@ -22,7 +22,8 @@ class Fault:
         until: The last Keras version known to have it.
         what: What is wrong.
         thread: The upstream thread, or where it was measured.
-        subject: The object at fault, such as `keras>ELU`; empty if it is the framework, whatever the subject.
+        subject: A regular expression for the object at fault, such as `keras>(ELU|elu)`; empty if it is the framework,
+            whatever the subject.
     """
 
     check: str
@@ -54,7 +55,7 @@ def find_fault(check: str, message: str, subject: str) -> Fault | None:
     for fault in known_faults():
         if (
             re.fullmatch(fault.check.replace(".", r"\.").replace("*", ".*"), check)
-            and fault.subject in ("", subject)
+            and (not fault.subject or re.fullmatch(fault.subject, subject))
             and keras.config.backend() in fault.backends
             and _ordered(fault.since) <= version <= _ordered(fault.until)
             and re.search(fault.message, message, re.DOTALL)

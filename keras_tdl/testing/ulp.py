@@ -28,14 +28,19 @@ def exact_derivative(function: Callable[..., Any], x: float) -> Any:
         return mpmath.diff(lambda t: function(mpmath, t), _exactly(x))
 
 
-def exact_gradient(function: Callable[..., Any], x: Sequence[float]) -> list[Any]:
-    """Partial derivatives of `function(mpmath, row)` at the row `x`."""
+def exact_gradient(function: Callable[..., Any], x: np.ndarray) -> list[Any]:
+    """Partial derivatives of `function(mpmath, x)` in each entry of the array `x`, flat."""
     # a small partial derivative is a difference of values that may be e^80 times larger
     with mpmath.workdps(150):
-        row = [_exactly(v) for v in x]
-        return [
-            mpmath.diff(lambda t, i=i: function(mpmath, [*row[:i], t, *row[i + 1 :]]), row[i]) for i in range(len(row))
-        ]
+        entries = np.array([_exactly(v) for v in x.ravel()], dtype=object)
+
+        def moved(i: int, t: Any) -> Any:
+            return [*entries[:i], t, *entries[i + 1 :]]
+
+        def value(i: int, t: Any) -> Any:
+            return function(mpmath, np.array(moved(i, t), dtype=object).reshape(x.shape).tolist())
+
+        return [mpmath.diff(lambda t, i=i: value(i, t), entry) for i, entry in enumerate(entries)]
 
 
 def _exactly(value: Any) -> Any:
