@@ -102,7 +102,8 @@ def _text(value: object) -> str:
 def _name_of(case: Case) -> str:
     """`keras>ELU` or `keras_tdl>swish`: the package and the name of the subject."""
     member = case.type or case.subject
-    return f"{member.__module__.partition('.')[0]}>{member.__name__}" if hasattr(member, "__name__") else str(case)
+    package = (getattr(member, "__module__", "") or "").partition(".")[0]
+    return f"{package}>{getattr(member, '__name__', case)}"
 
 
 def check(case: Case, names: Sequence[str] | None = None, *, tiers: Sequence[Tier] = ("core", "numerics")) -> Report:

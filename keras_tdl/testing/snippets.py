@@ -85,7 +85,7 @@ def import_of(member: Any) -> str:
     Raises:
         ValueError: If no import reaches it.
     """
-    module, name = getattr(member, "__module__", ""), getattr(member, "__qualname__", "")
+    module, name = getattr(member, "__module__", "") or "", getattr(member, "__qualname__", "")
     if module == "__main__" or "<" in name or "." in name or not name:
         raise _Unprintable(f"{name or member!r} of {module or 'nowhere'} cannot be imported by another program")
     if module.startswith("keras.src"):
