@@ -152,7 +152,7 @@ def dtype_policies(case: Case) -> None:
     policies += ["float64"] if keras.config.backend() != "jax" else []
     usual = [is_float(t) for t in keras.tree.flatten(case.make()(*tensors(arguments(case))))]
     for policy in policies:
-        layer = case.make(dtype=policy)
+        layer = _under(policy, case)
         sample = arguments(case, batch=2)
         eager = [keras.backend.standardize_dtype(t.dtype) for t in keras.tree.flatten(layer(*tensors(sample)))]
         symbolic = [keras.backend.standardize_dtype(t.dtype) for t in functional(case, layer).outputs]
@@ -172,6 +172,18 @@ def dtype_policies(case: Case) -> None:
                     expected=layer.variable_dtype,
                     cause="a weight with a fixed dtype: leave add_weight's dtype to the policy",
                 )
+
+
+def _under(policy: str, case: Case) -> Any:
+    """An object of this policy; so are inner layers that `init` makes, which have the default policy."""
+    if not callable(case.init):
+        return case.make(dtype=policy)
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        return case.make(dtype=policy)
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 @check_of(*LAYERS, name="dtype.python", cause="call() uses the input before Keras has made a tensor of it")
