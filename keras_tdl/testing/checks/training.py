@@ -1,5 +1,6 @@
 """Training: `fit` lowers the loss, and every weight moves."""
 
+import math
 from typing import Any
 
 import keras
@@ -58,7 +59,8 @@ def _around(case: Case, layer: Any) -> tuple[keras.Model, Any, np.ndarray]:
         raise NotRun("no float output to train through")
     if any(None in t.shape[1:] or t.shape[:1] != (None,) for t in outputs):
         raise NotRun("the shape of an output is not known")
-    flattened = [keras.layers.Flatten()(t) for t in outputs]
+    # an op, since a layer would warn of a mask that it does not take
+    flattened = [keras.ops.reshape(t, (-1, math.prod(t.shape[1:]))) for t in outputs]
     joined = keras.layers.Concatenate()(flattened) if len(flattened) > 1 else flattened[0]
     entries = keras.tree.flatten(symbolic)
     model = keras.Model(entries if len(entries) > 1 else entries[0], keras.layers.Dense(1)(joined))
