@@ -1,161 +1,165 @@
-"""The harness itself: each mistake here is found by its check, and what did not run is not green."""
+"""The harness itself: what did not run is not green, what fails says why, and expectations are strict."""
 
 import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import keras
+import mutants_layers
 import pytest
-from keras import ops
+from mutants_functions import log_of_one_plus_exp
+from mutants_losses import IgnoresSampleWeight
 
-from keras_tdl.activations.leaky_relu import CARD as LEAKY
-from keras_tdl.activations.sigmoid import CARD as SIGMOID
 from keras_tdl.activations.swish import CARD as SWISH
 from keras_tdl.activations.swish import Swish, swish
-from keras_tdl.activations.tanh import CARD as TANH
-from keras_tdl.catalogue import Activation
-from keras_tdl.losses.mean_squared_error import CARD as SQUARED
-from keras_tdl.losses.sparse_categorical_crossentropy import CARD as SPARSE
-from keras_tdl.testing import Case, check
+from keras_tdl.testing import Case, cases, check, parametrize
+from keras_tdl.testing.running import BUILDS
 
-
-def naive_tanh(x):
-    return (ops.exp(x) - ops.exp(-x)) / (ops.exp(x) + ops.exp(-x))
-
-
-def swallows_nan(x, negative_slope=0.01):
-    return ops.where(x > 0, x, ops.where(x <= 0, negative_slope * x, 0.0))
-
-
-def other_slope_at_0(x, negative_slope=0.01):
-    return ops.where(x >= 0, x, negative_slope * x)
-
-
-def mixes_rows(x):
-    return ops.sigmoid(x) + 0.0 * x + 1e-3 * ops.mean(x, axis=0, keepdims=True)
-
-
-def upcasts(x):
-    return ops.sigmoid(ops.cast(x, "float32"))
-
-
-def clipped(y_true, y_pred):
-    own = ops.take_along_axis(y_pred, ops.expand_dims(ops.cast(y_true, "int32"), -1), axis=-1)
-    return -ops.log(ops.clip(own[:, 0], 1e-3, 1.0))
+TESTS = Path(__file__).parent
+SWISH_CASE = next(cases(SWISH))
 
 
 def one_percent_off(x, beta=1.0):
     return 1.01 * swish(x, beta)
 
 
-def broadcasts(y_true, y_pred):
-    return ops.mean(ops.square(y_pred - y_true), axis=-1)
+WRONG = dataclasses.replace(SWISH_CASE, subject=one_percent_off)
 
 
-FUNCTIONS = [
-    (SWISH, one_percent_off, "value.oracle"),
-    (SWISH, keras.activations.swish, "value.extremes"),
-    (SIGMOID, keras.activations.sigmoid, "gradient.oracle"),
-    (SIGMOID, mixes_rows, "purity.rows"),
-    (SIGMOID, upcasts, "dtype.inputs"),
-    (TANH, naive_tanh, "value.extremes"),
-    (LEAKY, swallows_nan, "value.extremes"),
-    (LEAKY, other_slope_at_0, "gradient.kinks"),
-    (dataclasses.replace(SIGMOID, properties=frozenset({"odd"})), keras.activations.sigmoid, "value.properties"),
-    (SPARSE, clipped, "loss.value"),
-]
-
-
-@pytest.mark.parametrize(("card", "mutant", "name"), FUNCTIONS, ids=lambda x: getattr(x, "__name__", None))
-def test_a_wrong_function_is_found(card, mutant, name):
-    report = check(Case(mutant, card=card), [name])
-    assert [result.status for result in report.results] == ["fail"], str(report)
-    assert report.results[0].message
-
-
-class LosesBeta(Activation):
-    def __init__(self, beta=1.0, **kwargs):
-        super().__init__(**kwargs)
-        self.beta = beta
-
-    def call(self, inputs):
-        return swish(inputs, self.beta)
-
-    def get_config(self):
-        config = super().get_config()
-        del config["beta"]
-        return config
-
-
-class DropsMask(Swish):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.supports_masking = False
-
-
-class Counts(Swish):
-    def call(self, inputs):
-        self.calls = getattr(self, "calls", 0) + 1
-        return super().call(inputs) * self.calls
-
-
-class NeverUsesItsWeight(Swish):
-    def call(self, inputs):
-        return swish(inputs)
-
-
-class KerasLoss(keras.losses.Loss):
-    """Without our base class: 0 times NaN is NaN, and `dtype` is lost."""
-
-    def call(self, y_true, y_pred):
-        return broadcasts(y_true, y_pred)
-
-
-class ReducesTwice(KerasLoss):
-    def call(self, y_true, y_pred):
-        return ops.mean(super().call(y_true, y_pred))
-
-
-CLASSES = [
-    (LosesBeta, {"beta": 2.0}, SWISH, "config.complete"),
-    (Swish, {}, SWISH, None),
-    (DropsMask, {}, SWISH, "mask.kept"),
-    (Counts, {}, SWISH, "purity.rows"),
-    (NeverUsesItsWeight, {"trainable": True}, SWISH, "training.fit"),
-    (DropsMask, {}, SWISH, "config.registered"),
-    (KerasLoss, {}, SQUARED, "loss.weights"),
-    (KerasLoss, {}, SQUARED, "config.complete"),
-    (ReducesTwice, {}, SQUARED, "loss.reductions"),
-]
-
-
-@pytest.mark.parametrize(("mutant", "init", "card", "name"), CLASSES)
-def test_a_wrong_class_is_found(mutant, init, card, name):
-    report = check(Case(mutant, init, card), name and [name])
-    if name is None:
-        assert report.ok, str(report)
-    else:
-        assert [result.status for result in report.results] == ["fail"], str(report)
+def statuses(report):
+    return {result.check: result.status for result in report.results}
 
 
 class TestReport:
     def test_what_did_not_run_is_not_ok(self):
-        report = check(Case(swish, {"beta": 1.7}, SWISH), ["gradient.kinks"])
-        assert report.results[0].status == "not run"
+        report = check(Case(swish), ["gradient.kinks"])
+        assert statuses(report) == {"gradient.kinks": "not run"}
         assert not report.ok
-        assert "0 of 1 checks ran" in str(report)
+        assert "1 checks expected, 0 ran" in str(report)
 
     def test_an_expected_failure_is_strict(self):
-        wrong = Case(one_percent_off, card=SWISH, expected_failures={"value.oracle": "a mutant"})
-        assert check(wrong, ["value.oracle"]).results[0].status == "expected failure"
-        right = Case(swish, card=SWISH, expected_failures={"value.oracle": "it was wrong once"})
-        assert "but passes" in check(right, ["value.oracle"]).results[0].message
+        wrong = dataclasses.replace(WRONG, expected_failures={"value.oracle": "a mutant"})
+        assert statuses(check(wrong, ["value.oracle"])) == {"value.oracle": "expected failure"}
+        right = dataclasses.replace(SWISH_CASE, expected_failures={"value.oracle": "it was wrong once"})
+        (result,) = check(right, ["value.oracle"]).results
+        assert result.status == "fail"
+        assert "but passes" in result.message
 
     def test_an_unknown_check_is_an_error(self):
         with pytest.raises(ValueError, match=r"value\.oracle.*'value\.orakel'"):
-            check(Case(swish, card=SWISH), ["value.orakel"])
+            check(SWISH_CASE, ["value.orakel"])
+        with pytest.raises(ValueError, match=r"'value\.orakel'"):
+            check(dataclasses.replace(SWISH_CASE, expected_failures={"value.orakel": "no such check"}))
+
+    def test_a_check_that_does_not_apply_is_an_error(self):
+        with pytest.raises(ValueError, match=r"activation\.function.*'loss\.value'"):
+            check(SWISH_CASE, ["loss.value"])
 
     def test_a_failure_does_not_stop_the_others(self):
-        report = check(Case(one_percent_off, card=SWISH), ["value.oracle", "purity.rows"])
-        assert {result.check.name: result.status for result in report.results} == {
-            "value.oracle": "fail",
-            "purity.rows": "pass",
-        }
+        report = check(WRONG, ["value.oracle", "purity.rows"])
+        assert statuses(report) == {"value.oracle": "fail", "purity.rows": "pass"}
+
+    def test_a_failure_says_contract_cause_input_and_values(self):
+        (result,) = check(WRONG, ["value.oracle"]).results
+        assert {"contract", "smallest input", "got", "expected", "ULP", "likely cause"} <= result.details.keys()
+        text = str(result)
+        assert all(part in text for part in result.details.values())
+        assert "to reproduce:" in text
+
+    def test_a_report_survives_json(self):
+        report = check(WRONG, ["value.oracle", "gradient.kinks"])
+        revived = [type(result).from_dict(result.as_dict()) for result in report.results]
+        assert revived == list(report.results)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case(mutants_layers.Scale, {"factor": "two"}, (3,)),
+        Case(mutants_layers.NeedsARank, inputs=(3,)),
+        Case(swish, {"beta": "one"}),
+    ],
+    ids=str,
+)
+def test_a_case_that_cannot_be_built_fails_once(case):
+    report = check(case)
+    assert statuses(report).pop(BUILDS) == "fail"
+    others = [result for result in report.results if result.check != BUILDS]
+    assert {result.status for result in others} == {"not run"}
+    assert all(BUILDS in result.message for result in others)
+    assert not report.ok
+
+
+@pytest.mark.parametrize(
+    ("case", "name"),
+    [
+        (Case(log_of_one_plus_exp), "value.finite"),
+        (Case(mutants_layers.UpcastsUnderMixedPrecision, {"factor": 1.5}, (3,)), "dtype.policies"),
+        (Case(IgnoresSampleWeight, labels="real", predictions="real"), "loss.weights"),
+    ],
+    ids=["function", "layer", "loss"],
+)
+def test_a_snippet_fails_the_same_way_in_another_process(case, name, tmp_path):
+    (result,) = check(case, [name]).results
+    assert result.status == "fail"
+    program = tmp_path / "program.py"
+    program.write_text(result.snippet, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *filter(None, sys.path)])}
+    run = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, env=environment)
+    assert run.returncode == 0, run.stderr[-2000:]
+    first, *_, last = str(result).split("    to reproduce:")[0].strip().splitlines()
+    assert first in run.stdout
+    assert last in run.stdout
+
+
+PYTEST = """
+from keras_tdl.testing import Case, parametrize
+from mutants_layers import ConfigMissesAnArgument, Scale
+
+row = {"inputs": (3,)}
+wrong = {"config.complete": "its author forgot an argument"}
+
+
+@parametrize([
+    Case(Scale, {"factor": 0.5}, **row),
+    Case(ConfigMissesAnArgument, **row),
+    Case(ConfigMissesAnArgument, **row, name="known", expected_failures=wrong),
+    Case(Scale, **row, name="mended", expected_failures=wrong),
+])
+def test_conformance(case, check):
+    check(case)
+"""
+
+
+def test_pytest_runs_a_test_a_check(tmp_path):
+    (tmp_path / "test_mine.py").write_text(PYTEST, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(TESTS)}
+    options = ["-p", "no:cacheprovider", "-rA", "-q", "-k", "config.complete or mask.kept"]
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, "test_mine.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    lines = run.stdout
+    assert "PASSED test_mine.py::test_conformance[Scale[factor=0.5]-config.complete]" in lines, lines
+    assert "FAILED test_mine.py::test_conformance[ConfigMissesAnArgument-config.complete]" in lines
+    assert "XFAIL test_mine.py::test_conformance[known-config.complete] - its author forgot an argument" in lines
+    assert "FAILED test_mine.py::test_conformance[mended-config.complete]" in lines
+    assert "[XPASS(strict)] its author forgot an argument" in lines
+    assert "2 failed, 1 passed, 4 skipped" in lines
+    assert "SKIPPED" in lines
+    assert "what becomes of a mask is not declared" in lines
+
+
+def test_parametrize_makes_readable_ids():
+    mark = parametrize([Case(Swish, {"beta": 1.7}, kind="activation")]).mark
+    assert mark.args[1][0].id == "Swish[beta=1.7]-case.builds"
+
+
+def test_keras_s_own_objects_are_cases():
+    report = check(Case(keras.layers.Dense(2, name="mine"), inputs=(3,)), ["shape.symbolic", "config.revived"])
+    assert report.ok, str(report)
