@@ -101,7 +101,7 @@ def _beside(card: Card, is_class: bool) -> str:
         for name, member in vars(module).items():
             if callable(member):
                 (classes if isinstance(member, type) else functions)[_plain(name)] = _name(member)
-    found = {**classes, **functions, **(classes if is_class else {})}
+    found = {**functions, **classes} if is_class else {**classes, **functions}
     names = map(_plain, (card.name, card.class_name or "", *card.aliases))
     return next((found[name] for name in names if name in found), "")
 

@@ -7,7 +7,7 @@ import numpy as np
 from keras import losses
 
 from benchmarks.keras_activations import log_softmax, sigmoid, softmax, softplus
-from keras_tdl.testing import Case
+from keras_tdl.testing import Budget, Case
 
 
 def counts(rng: np.random.Generator, batch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -201,6 +201,9 @@ _CONVEX: dict[str, Any] = {"minimum": 0.0, "properties": _properties("nonnegativ
 _DISTANCE: dict[str, Any] = {"minimum": 0.0, "properties": _properties("nonnegative convex symmetric")}
 _PROPER: dict[str, Any] = {"minimum": 0.0, "properties": _properties("nonnegative convex proper")}
 
+# Budgets are those of our own rooms.
+_FOCAL = Budget(value=6.0)
+
 LOSSES: tuple[Case, ...] = (
     *_both(losses.mean_squared_error, losses.MeanSquaredError, reference=squared, **_REAL, **_DISTANCE),
     *_both(losses.mean_absolute_error, losses.MeanAbsoluteError, reference=absolute, **_REAL, **_DISTANCE),
@@ -244,6 +247,7 @@ LOSSES: tuple[Case, ...] = (
         reference=kl_divergence,
         labels="probabilities",
         predictions="probabilities",
+        budget=Budget(value=8.0),
         **_PROPER,
     ),
     *_both(losses.poisson, losses.Poisson, inputs=counts, reference=poisson, properties=_properties("convex")),
@@ -260,6 +264,7 @@ LOSSES: tuple[Case, ...] = (
         losses.BinaryFocalCrossentropy,
         {"apply_class_balancing": True, "alpha": 0.4, "gamma": 1.5},
         reference=binary_focal,
+        budget=_FOCAL,
         **_BINARY,
         **_NONNEGATIVE,
     ),
@@ -268,6 +273,7 @@ LOSSES: tuple[Case, ...] = (
         losses.BinaryFocalCrossentropy,
         {"from_logits": True, "gamma": 0.5},
         reference=binary_focal,
+        budget=_FOCAL,
         **_BINARY_LOGITS,
     ),
     *_both(
@@ -285,6 +291,7 @@ LOSSES: tuple[Case, ...] = (
         losses.categorical_focal_crossentropy,
         losses.CategoricalFocalCrossentropy,
         reference=categorical_focal,
+        budget=_FOCAL,
         **_ONE_HOT,
         **_NONNEGATIVE,
     ),
@@ -293,6 +300,7 @@ LOSSES: tuple[Case, ...] = (
         losses.CategoricalFocalCrossentropy,
         {"from_logits": True, "gamma": 0.5, "alpha": 0.4},
         reference=categorical_focal,
+        budget=_FOCAL,
         **_ONE_HOT_LOGITS,
     ),
     *_both(
