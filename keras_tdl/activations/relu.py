@@ -1,12 +1,33 @@
-"""Rectified linear unit: Keras's own. Book section 2.5; Fukushima (1969), Nair and Hinton (2010)."""
+"""Rectified linear unit. Book section 2.5; Fukushima (1969), Nair and Hinton (2010)."""
 
 from typing import Any
 
-from keras import activations
+from keras import ops
 
 from keras_tdl.catalogue import ActivationCard, Source, register
+from keras_tdl.numerics import float_tensor
 
-relu = activations.relu
+
+def relu(x: Any) -> Any:
+    """Passes positive numbers and blocks negative ones.
+
+    Formula: max(0, x).
+
+    Args:
+        x: Tensor of any shape.
+
+    Returns:
+        Tensor of the shape and dtype of `x`; integers and booleans become `keras.config.floatx()`.
+
+    Examples:
+        >>> from keras import ops
+        >>> import keras_tdl
+        >>> print(ops.convert_to_numpy(keras_tdl.activations.relu([-1.0, 0.0, 2.0])))
+        [0. 0. 2.]
+
+    Source: K. Fukushima, 1969, doi:10.1109/TSSC.1969.300225; V. Nair and G. E. Hinton, 2010; book 2.5.
+    """
+    return ops.relu(float_tensor(x))
 
 
 def _oracle(mp: Any, x: Any) -> Any:
@@ -23,7 +44,7 @@ CARD = register(
         pairs_with="Hidden layers; any loss.",
         formula=r"\max(0,x)",
         gradient_formula=r"\begin{cases}1&x>0\\0&x\le 0\end{cases}",
-        built_in="Keras's own, which meets the contracts.",
+        built_in="Keras 3.15.1: fails on booleans and gives integers for integers on PyTorch; else the same.",
         book="2.5",
         erratum="The book gives the derivative 1 at 0, where there is none; every backend uses 0.",
         sources=(
@@ -44,6 +65,5 @@ CARD = register(
         kinks={0.0: 0.0},
         limits=(0.0, float("inf")),
         properties=frozenset({"monotone", "convex", "idempotent"}),
-    ),
-    package="keras_tdl",
+    )
 )

@@ -70,7 +70,7 @@ class Perceptron(keras.Model):
         self.units = check_count("units", units)
         self.threshold = check_number("threshold", threshold)
         self.learning_rate = check_number("learning_rate", learning_rate, above=0)
-        self.dense = keras.layers.Dense(self.units, kernel_initializer="zeros", name="sum")
+        self.dense = keras.layers.Dense(self.units, kernel_initializer="zeros", dtype=self.dtype_policy, name="sum")
         #: Whether the last `fit` ended without a mistake; `None` before.
         self.converged: bool | None = None
 

