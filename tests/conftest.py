@@ -1,6 +1,7 @@
 """The backends under test: which run, what each one ran, and that none of them ran nothing."""
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Generator, Iterable
 from typing import Any
@@ -51,6 +52,14 @@ def chosen(specs: list[str], backends: list[str] | None) -> list[str]:
     if unknown:
         raise pytest.UsageError(f"Expected --backend to be one of {', '.join(known)}. Received: {unknown[0]}.")
     return [spec for name, spec in known.items() if not backends or name in backends]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_code_is_forgotten() -> Generator[None, None, None]:
+    """JAX keeps whatever it compiled: gigabytes over the whole suite."""
+    yield
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
 
 
 class Backends:
