@@ -36,9 +36,9 @@ def main() -> None:
     rows: dict[str, dict[str, float]] = {}
     print(f"| room | {backend} value | {backend} gradient |\n|---|---|---|")
     for name, entry in keras_tdl.catalogue().items():
-        own = [case for case in cases(entry.card) if case.kind in MEASURES]
+        own = [case for case in cases(entry.card) if case.form in MEASURES]
         if own:
-            measures = MEASURES[own[0].kind]
+            measures = MEASURES[own[0].form]
             rows[name] = {what: round(worst(own, measure), 2) for what, measure in measures.items()}
             print(f"| {name} | {rows[name]['value']:.3g} | {rows[name]['gradient']:.3g} |", flush=True)
     if file:

@@ -134,8 +134,11 @@ def double_precision() -> contextlib.AbstractContextManager[Any]:
         return contextlib.nullcontext()
     import jax
 
-    # a context manager of jax itself since 0.8, of jax.experimental before
-    return jax.enable_x64(True) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64()
+    if hasattr(jax, "enable_x64"):
+        return jax.enable_x64(True)
+    from jax.experimental import enable_x64  # type: ignore[attr-defined]  # where JAX had it before 0.8
+
+    return enable_x64()
 
 
 def modes(arguments: Mapping[str, Any]) -> tuple[bool, ...]:

@@ -51,7 +51,7 @@ def functional(case: Case, layer: Callable[..., Any], unknown: bool = False) -> 
 
 def call_flat(model: keras.Model) -> Callable[..., Any]:
     """A functional model as a function of its inputs, one after another."""
-    return lambda *inputs: model(list(inputs) if len(inputs) > 1 else inputs[0])
+    return lambda *inputs: model(inputs[0] if len(inputs) == 1 else list(inputs))
 
 
 def pure(layer: keras.layers.Layer) -> tuple[Callable[..., list[Any]], list[Any], list[Any]]:

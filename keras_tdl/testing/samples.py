@@ -75,8 +75,8 @@ def loss_batch(case: Case, samples: int = 24, classes: int = 4, seed: int = 0, s
     """
     rng = np.random.default_rng(seed)
     if callable(case.inputs):
-        y_true, y_pred = map(np.asarray, case.inputs(rng, samples))
-        return Batch(y_true, y_pred)
+        given: Any = case.inputs(rng, samples)
+        return Batch(np.asarray(given[0]), np.asarray(given[1]))
     normal = rng.normal(size=(samples, classes))
     # what counts for several classes is how far their logits are apart
     most = 80 if case.labels in ("binary", "signed") else 40

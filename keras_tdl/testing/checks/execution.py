@@ -130,7 +130,8 @@ def purity_rows(case: Case) -> None:
 def purity_random(case: Case) -> None:
     """Python's and NumPy's global random generators are neither used nor changed."""
     function, sample = repeatable(case), arguments(case)
-    np.random.random(), random.random()  # what seeds in each call has done so by now: that must show, too
+    for draw in (np.random.random, random.random):
+        draw()  # what seeds in each call has done so by now: that must show, too
     states = str(np.random.get_state()), str(random.getstate())
     outputs(function, *sample)
     for name, before, after in zip(

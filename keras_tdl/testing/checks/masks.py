@@ -1,6 +1,7 @@
 """Masks: passed on or used up, as declared; masked values do not matter."""
 
 import inspect
+from typing import Any
 
 import keras
 import numpy as np
@@ -22,12 +23,13 @@ def _masked(case: Case) -> tuple[np.ndarray, np.ndarray]:
         sample = arguments(case, batch=3)
     if case.kind == "layer" and case.mask is None:
         raise NotRun('what becomes of a mask is not declared: mask="kept" or "consumed"')
-    if len(sample) > 1 or not isinstance(sample[0], np.ndarray) or sample[0].ndim < 2:
+    x: Any = sample[0]
+    if len(sample) > 1 or isinstance(x, list | dict) or x.ndim < 2:
         raise NotRun("no single input with an axis of time")
-    mask = np.ones(sample[0].shape[:2], bool)
+    mask = np.ones(x.shape[:2], bool)
     mask[:, -1] = False
-    mask[0, 0] = mask.shape[1] < 3  # so that two masked steps are not all there are
-    return sample[0], mask
+    mask[0, 0] = x.shape[1] < 3  # so that two masked steps are not all there are
+    return x, mask
 
 
 @check_of(
