@@ -51,18 +51,19 @@ def known_faults() -> tuple[Fault, ...]:
 
 def find_fault(check: str, message: str, subject: str) -> Fault | None:
     """The fault behind a failure on the active backend with the installed Keras, if it is known."""
-    version = _ordered(importlib.metadata.version("keras"))
+    version = ordered(importlib.metadata.version("keras"))
     for fault in known_faults():
         if (
             re.fullmatch(fault.check.replace(".", r"\.").replace("*", ".*"), check)
             and (not fault.subject or re.fullmatch(fault.subject, subject))
             and keras.config.backend() in fault.backends
-            and _ordered(fault.since) <= version <= _ordered(fault.until)
+            and ordered(fault.since) <= version <= ordered(fault.until)
             and re.search(fault.message, message, re.DOTALL)
         ):
             return fault
     return None
 
 
-def _ordered(version: str) -> tuple[int, ...]:
+def ordered(version: str) -> tuple[int, ...]:
+    """A version as numbers that compare."""
     return tuple(int(part) for part in re.findall(r"\d+", version)[:3])

@@ -1,7 +1,9 @@
 """Beyond this process: saved models in fresh processes, models of earlier releases, several devices."""
 
+import json
 import re
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from keras_tdl.testing.backend import outputs
 from keras_tdl.testing.calls import built, call_flat, close, functional
 from keras_tdl.testing.case import Case
 from keras_tdl.testing.checks.saving import loss_model, model_of
+from keras_tdl.testing.faults import ordered
 from keras_tdl.testing.processes import installed_backends, load_elsewhere
 from keras_tdl.testing.registry import Failure, NotRun, check_of
 from keras_tdl.testing.samples import arguments, loss_batch
@@ -93,6 +96,10 @@ def saving_golden(case: Case) -> None:
     if not stems:
         raise NotRun(f"no {golden_name(case)}.keras under {case.golden}")
     for stem in stems:
+        with zipfile.ZipFile(f"{stem}.keras") as archive:
+            saved_by = json.loads(archive.read("metadata.json"))["keras_version"]
+        if ordered(saved_by) > ordered(keras.__version__):
+            raise NotRun(f"saved by Keras {saved_by}, which is newer than the installed {keras.__version__}")
         with np.load(f"{stem}.npz") as file:
             inputs = [file[name] for name in file.files if name.startswith("input")]
             want = [file[name] for name in file.files if name.startswith("value")]

@@ -83,10 +83,16 @@ def copy_clone(case: Case) -> None:
     close(values(clone, case), values(model, case), "values of the clone", rtol=1e-6)
 
 
+def output_layer(case: Case, units: int) -> keras.layers.Layer:
+    """A last layer whose outputs are predictions in the format of a loss."""
+    activation = {"probabilities": "softmax", "log_probabilities": "log_softmax"}.get(str(case.predictions), "linear")
+    return keras.layers.Dense(units, activation=activation)
+
+
 def loss_model(case: Case) -> keras.Model:
     """A model compiled with the case."""
     batch = loss_batch(case)
-    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(batch.y_pred.shape[-1])])
+    model = keras.Sequential([keras.Input((3,)), output_layer(case, batch.y_pred.shape[-1])])
     model.compile(optimizer="sgd", loss=case.make() if case.is_class else case.subject)
     return model
 

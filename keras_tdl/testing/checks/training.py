@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_tdl.testing.calls import is_float, tensors
 from keras_tdl.testing.case import Case
+from keras_tdl.testing.checks.saving import output_layer
 from keras_tdl.testing.registry import Failure, NotRun, check_of
 from keras_tdl.testing.samples import arguments, loss_batch
 
@@ -80,10 +81,9 @@ def training_fit_loss(case: Case) -> None:
         raise NotRun("predictions are not rows")
     if not is_float(batch.y_true) and case.labels is None:
         raise NotRun("formats are not declared")
-    outputs = {"probabilities": "softmax", "log_probabilities": "log_softmax"}.get(str(case.predictions), "linear")
     if batch.y_true.max() == 0:
         raise NotRun("no target to learn")
-    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(batch.y_pred.shape[-1], activation=outputs)])
+    model = keras.Sequential([keras.Input((6,)), output_layer(case, batch.y_pred.shape[-1])])
     model.compile(optimizer=keras.optimizers.Adam(0.05), loss=case.make(), jit_compile=False)
     x = np.random.default_rng(0).normal(size=(len(batch.y_true), 6)).astype("float32")
     losses = model.fit(x, batch.y_true, epochs=15, batch_size=64, shuffle=False, verbose=0).history["loss"]
