@@ -17,7 +17,7 @@ class GuessesTheBatch(Scale):
 
 @mutant("export.saved_model", backends=("jax",), reason="TensorFlow has singular values", **ROW)
 @mutant("export.onnx", **ROW)
-@mutant("export.openvino", **ROW)
+@mutant("export.openvino", backends=("tensorflow", "torch"), reason="OpenVINO reads no layer of JAX", **ROW)
 @mutant("export.litert", backends=("tensorflow",), reason="Keras exports LiteRT from TensorFlow", **ROW)
 class SpectralNorm(Scale):
     """Singular values, which few runtimes have."""

@@ -29,8 +29,6 @@ def found(mutant, folder):
     return result
 
 
-# OpenVINO's telemetry forks, of which JAX warns
-@pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called:RuntimeWarning")
 @pytest.mark.parametrize("mutant", [m for m in MUTANTS if m.check != "distribution.devices"], ids=str)
 def test_a_mutant_is_found(mutant, tmp_path):
     if keras.config.backend() not in mutant.backends:
