@@ -56,6 +56,11 @@ def value_and_gradients(
     return [to_numpy(v) for v in values], [np.zeros(x.shape) if g is None else to_numpy(g) for g, x in pairs]
 
 
+def for_many_calls(function: Function) -> Function:
+    """`function`, compiled on JAX, where each eager call of a loop or of attention is traced and compiled anew."""
+    return _compiled(function) if keras.config.backend() == "jax" else function
+
+
 def mix(shape: tuple[int, ...]) -> np.ndarray:
     """The fixed weights of a mix of outputs."""
     return np.random.default_rng(3).uniform(0.5, 1.5, size=shape).astype("float32")

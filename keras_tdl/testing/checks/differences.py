@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_tdl.testing.backend import double_precision, mix, outputs, value_and_gradients
+from keras_tdl.testing.backend import double_precision, for_many_calls, mix, outputs, value_and_gradients
 from keras_tdl.testing.calls import built, is_float
 from keras_tdl.testing.case import Case
 from keras_tdl.testing.checks.execution import differentiable
@@ -172,6 +172,7 @@ def gradient_difference(case: Case) -> None:
 
 def _assert_differences(function: Any, inputs: list[np.ndarray]) -> None:
     _, slopes = value_and_gradients(function, inputs)
+    function = for_many_calls(function)
     rng = np.random.default_rng(6)
     for number, slope in enumerate(slopes):
         for _ in range(2):

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_tdl.testing.backend import outputs, recompilations, tensor_of, to_numpy, value_and_gradients
+from keras_tdl.testing.backend import for_many_calls, outputs, recompilations, tensor_of, to_numpy, value_and_gradients
 from keras_tdl.testing.calls import built, close, is_float, pure, tensors
 from keras_tdl.testing.case import Case
 from keras_tdl.testing.registry import Failure, NotRun, check_of
@@ -111,7 +111,7 @@ def purity_repeat(case: Case) -> None:
 )
 def purity_rows(case: Case) -> None:
     """A row of a batch gives what it gives alone."""
-    function, sample = repeatable(case), arguments(case, batch=6)
+    function, sample = for_many_calls(repeatable(case)), arguments(case, batch=6)
     together = outputs(function, *sample)
     alone = [outputs(function, *keras.tree.map_structure(lambda a, i=i: a[i : i + 1], sample)) for i in range(6)]
     for number, whole in enumerate(together):
