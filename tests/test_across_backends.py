@@ -12,7 +12,7 @@ import pytest
 import keras_tdl
 from keras_tdl.testing import cases
 from keras_tdl.testing.backend import evaluate
-from keras_tdl.testing.case import loss_batch
+from keras_tdl.testing.samples import loss_batch
 
 BACKENDS = ("tensorflow", "jax", "torch")
 OTHERS = [name for name in BACKENDS if name != keras.config.backend()]
@@ -48,9 +48,9 @@ print(f"read {len(names)} activations and {len(losses)} losses")
 """
 
 
-def of_kind(*kinds):
+def of_form(*forms):
     cards = [entry.card for entry in keras_tdl.catalogue().values() if entry.package == "keras_tdl"]
-    return [case for card in cards for case in cases(card) if case.kind in kinds]
+    return [case for card in cards for case in cases(card) if case.form in forms]
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def archive(tmp_path_factory):
     rng = np.random.default_rng(0)
     inputs = keras.Input((4, 3))
     branches, names = [], []
-    for case in of_kind("activation.function", "activation.class"):
+    for case in of_form("activation.function", "activation.class"):
         branches.append(case.make()(inputs))
         names.append(str(case))
         if not case.is_class and not case.init:
@@ -78,7 +78,7 @@ def archive(tmp_path_factory):
 
     inputs = keras.Input((2,))
     losses, batches, outputs = {}, {}, {}
-    for i, case in enumerate(of_kind("loss.class")):
+    for i, case in enumerate(of_form("loss.class")):
         batch, loss, name = loss_batch(case), case.make(), f"loss_{i}"
         losses[name] = loss
         outputs[name] = keras.layers.Dense(1, name=name)(inputs)
