@@ -8,6 +8,11 @@ from typing import Literal
 
 from keras_tdl.testing.case import Case
 
+#: Forms of cases that checks often share.
+LAYERS = ("activation.class", "layer.class")
+ACTIVATIONS = ("activation.function", "activation.class")
+FUNCTIONS = ("activation.function", "loss.function")
+
 Tier = Literal["core", "numerics", "deploy"]
 Severity = Literal["must", "should", "info"]
 

@@ -12,12 +12,10 @@ import numpy as np
 from keras_tdl.testing.backend import outputs
 from keras_tdl.testing.calls import built, close, perturb, tensors
 from keras_tdl.testing.case import Case
-from keras_tdl.testing.registry import Failure, check_of
+from keras_tdl.testing.registry import FUNCTIONS, LAYERS, Failure, check_of
 from keras_tdl.testing.samples import arguments
 
-LAYERS = ("activation.class", "layer.class")
 CLASSES = (*LAYERS, "loss.class", "metric.class")
-FUNCTIONS = ("activation.function", "loss.function")
 
 
 @check_of(*CLASSES, *FUNCTIONS, name="case.builds", cause="arguments or sample inputs do not fit the subject")

@@ -16,10 +16,9 @@ from keras_tdl.testing.case import Case
 from keras_tdl.testing.checks.saving import loss_model, model_of
 from keras_tdl.testing.faults import ordered
 from keras_tdl.testing.processes import installed_backends, load_elsewhere
-from keras_tdl.testing.registry import Failure, NotRun, check_of
+from keras_tdl.testing.registry import LAYERS, Failure, NotRun, check_of
 from keras_tdl.testing.samples import arguments, loss_batch
 
-LAYERS = ("activation.class", "layer.class")
 SAVED = ("activation.function", *LAYERS, "loss.class")
 
 

@@ -10,11 +10,9 @@ from keras_tdl.testing.backend import double_precision, for_many_calls, mix, out
 from keras_tdl.testing.calls import built, is_float
 from keras_tdl.testing.case import Case
 from keras_tdl.testing.checks.execution import differentiable
-from keras_tdl.testing.registry import Failure, NotRun, check_of
+from keras_tdl.testing.registry import ACTIVATIONS, LAYERS, Failure, NotRun, check_of
 from keras_tdl.testing.samples import arguments
 
-LAYERS = ("activation.class", "layer.class")
-ACTIVATIONS = ("activation.function", "activation.class")
 POINTS = [0.0, 1e-36, 1e-30, 1e-10, 1e-3, 0.5, 1.0, 7.0, 30.0, 80.0, 90.0, 100.0, 1e3, 1e4]
 #: Sizes of a layer's inputs: nothing, next to nothing, usual, large.
 SCALES = (0.0, 1e-20, 1.0, 100.0, 1e4)

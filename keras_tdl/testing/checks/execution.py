@@ -10,11 +10,8 @@ import numpy as np
 from keras_tdl.testing.backend import for_many_calls, outputs, recompilations, tensor_of, to_numpy, value_and_gradients
 from keras_tdl.testing.calls import built, close, is_float, pure, tensors
 from keras_tdl.testing.case import Case
-from keras_tdl.testing.registry import Failure, NotRun, check_of
+from keras_tdl.testing.registry import FUNCTIONS, LAYERS, Failure, NotRun, check_of
 from keras_tdl.testing.samples import arguments
-
-LAYERS = ("activation.class", "layer.class")
-FUNCTIONS = ("activation.function", "loss.function")
 
 
 @check_of(

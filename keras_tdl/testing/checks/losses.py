@@ -10,6 +10,7 @@ from keras_tdl.testing.backend import evaluate, gradients, modes
 from keras_tdl.testing.calls import close
 from keras_tdl.testing.case import Case
 from keras_tdl.testing.checks.loss_values import FUNCTION
+from keras_tdl.testing.checks.values import assert_properties
 from keras_tdl.testing.registry import Failure, NotRun, check_of
 from keras_tdl.testing.samples import loss_batch
 
@@ -106,12 +107,7 @@ def loss_properties(case: Case) -> None:
         ),
         "proper": lambda: _is_proper(case, other.y_pred),
     }
-    unknown = case.properties - tests.keys()
-    if unknown:
-        raise Failure(f"properties without a test: {sorted(unknown)}", expected=sorted(tests))
-    for name in sorted(case.properties):
-        if not tests[name]():
-            raise Failure(f"declared {name}, but is not")
+    assert_properties(case, tests)
     if case.minimum is not None and low.min() < case.minimum - 1e-6:
         raise Failure("below the declared minimum", got=float(low.min()), expected=case.minimum)
 

@@ -9,10 +9,8 @@ import numpy as np
 from keras_tdl.testing.backend import outputs, tensor_of
 from keras_tdl.testing.calls import built, close
 from keras_tdl.testing.case import Case
-from keras_tdl.testing.registry import Failure, NotRun, check_of
+from keras_tdl.testing.registry import LAYERS, Failure, NotRun, check_of
 from keras_tdl.testing.samples import arguments
-
-LAYERS = ("activation.class", "layer.class")
 
 
 def _masked(case: Case) -> tuple[np.ndarray, np.ndarray]:

@@ -8,11 +8,9 @@ import numpy as np
 from keras_tdl.testing.backend import outputs
 from keras_tdl.testing.calls import built, call_flat, functional, is_float, tensors
 from keras_tdl.testing.case import Case
-from keras_tdl.testing.registry import Failure, NotRun, check_of
+from keras_tdl.testing.registry import ACTIVATIONS, LAYERS, Failure, NotRun, check_of
 from keras_tdl.testing.samples import arguments
 
-LAYERS = ("activation.class", "layer.class")
-ACTIVATIONS = ("activation.function", "activation.class")
 ALL = ("activation.function", *LAYERS)
 
 

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,9 @@ import numpy as np
 
 from keras_tdl.testing.backend import evaluate, modes
 from keras_tdl.testing.case import Case
-from keras_tdl.testing.registry import Failure, NotRun, check_of
+from keras_tdl.testing.registry import ACTIVATIONS, Failure, NotRun, check_of
 from keras_tdl.testing.ulp import DIGITS, LARGEST, SMALLEST, errors, exact, line
 
-ACTIVATIONS = ("activation.function", "activation.class")
 EXTREMES = np.array([-3.4e38, -1e30, -1e10, -1e3, -100.0, -88.0, 88.0, 100.0, 1e3, 1e10, 1e30, 3.4e38], "float32")
 
 
@@ -246,15 +245,20 @@ def value_properties(case: Case) -> None:
         "sums_to_one": lambda: np.allclose(y.sum(-1), 1, rtol=4 * slack),
         "shift_invariant": lambda: np.allclose(evaluate(function, x + np.float32(2.0)), y, rtol=1e-4, atol=1e-7),
     }
-    unknown = case.properties - tests.keys()
-    if unknown:
-        raise Failure(f"properties without a test: {sorted(unknown)}", expected=sorted(tests))
-    for name in sorted(case.properties):
-        if not tests[name]():
-            raise Failure(f"declared {name}, but is not")
+    assert_properties(case, tests)
 
 
 def _is_convex(x: np.ndarray, y: np.ndarray) -> bool:
     coarse = np.linspace(-80, 80, 33)
     values = np.interp(coarse, x, y)
     return bool((np.diff(values, 2) >= -1e-5 * np.abs(values[1:-1])).all())
+
+
+def assert_properties(case: Case, tests: Mapping[str, Callable[[], Any]]) -> None:
+    """Fails unless every declared property has a test, which holds."""
+    unknown = case.properties - tests.keys()
+    if unknown:
+        raise Failure(f"properties without a test: {sorted(unknown)}", expected=sorted(tests))
+    for name in sorted(case.properties):
+        if not tests[name]():
+            raise Failure(f"declared {name}, but is not")
