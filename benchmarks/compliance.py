@@ -5,13 +5,8 @@ activations, activation layers and losses, on three backends.
 """
 
 import argparse
-import importlib.metadata
-import importlib.util
 import json
-import os
-import platform
 import re
-import subprocess
 import sys
 import tempfile
 import warnings
@@ -25,11 +20,11 @@ import keras
 
 import keras_tdl
 from benchmarks.keras_own import CASES
+from benchmarks.processes import BACKENDS, measured, versions
 from keras_tdl.catalogue import Card
 from keras_tdl.testing import Case, Check, Result, cases, checks_for, run
 
 FILE = Path(__file__).parent.parent / "docs" / "compliance.json"
-BACKENDS = ("tensorflow", "jax", "torch")
 COMMAND = "python -m benchmarks.compliance"
 #: Which result stands for several: the first of these that one of them has.
 WORST_FIRST = ("fail", "keras", "expected failure", "pass", "not run")
@@ -131,12 +126,6 @@ def brief(message: str) -> str:
     return line if len(line) <= 200 else line[:199] + "…"
 
 
-def versions() -> dict[str, str]:
-    """Versions of Python, Keras and the installed backends."""
-    installed = [name for name in ("keras", *BACKENDS) if importlib.util.find_spec(name)]
-    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in installed}
-
-
 def verdict(committed: Cell | None, cell: Cell | None) -> str:
     """`worse`, `better` or `same`; a new cell is worse if it fails, and one that is gone is worse."""
     if cell is None:
@@ -218,23 +207,8 @@ def measure(file: Path) -> None:
 def run_all() -> Table:
     """The whole table, in one process a backend, two at a time."""
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(max_workers=2) as pool:
-        return joined(dict(zip(BACKENDS, pool.map(lambda backend: _run(backend, Path(folder)), BACKENDS), strict=True)))
-
-
-def _run(backend: str, folder: Path) -> dict[str, dict[str, Cell]]:
-    file = folder / f"{backend}.json"
-    # as tests/conftest.py has it: one thread, and the CPU's arithmetic
-    one = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
-    cpu = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    environment = {**os.environ, **one, **cpu, "KERAS_BACKEND": backend}
-    command = [sys.executable, "-m", "benchmarks.compliance", "--measure", str(file)]
-    log = folder / f"{backend}.log"
-    with log.open("w", encoding="utf-8") as errors:
-        status = subprocess.run(command, env=environment, cwd=FILE.parent.parent, stderr=errors).returncode
-    if status:
-        tail = "\n".join(log.read_text(encoding="utf-8").splitlines()[-20:])
-        raise SystemExit(f"The process for {backend} ended with status {status}:\n{tail}")
-    return json.loads(file.read_text(encoding="utf-8"))
+        parts = pool.map(lambda backend: measured("benchmarks.compliance", backend, Path(folder)), BACKENDS)
+        return joined(dict(zip(BACKENDS, parts, strict=True)))
 
 
 def main() -> None:

@@ -92,9 +92,8 @@ def loss_gradient(case: Case) -> None:
         measurement.assert_within(case.budget.gradient)
 
 
-@check_of(FUNCTION, name="loss.half", tier="numerics", cause="computed in half precision throughout")
-def loss_half(case: Case) -> None:
-    """On float16 and bfloat16 predictions the value is within the budget of the correctly rounded one."""
+def half_measurements(case: Case) -> Iterator[Measurement]:
+    """Values of float16 and bfloat16 predictions with the correctly rounded ones, eager."""
     for dtype in ("float16", "bfloat16"):
         batch = loss_batch(case)
         tensor = keras.ops.cast(batch.y_pred, dtype)
@@ -105,17 +104,34 @@ def loss_half(case: Case) -> None:
             halved = Batch(labels, halved.y_pred)
         got = evaluate(case.make(), labels, tensor)
         want = [rounded(v, dtype) for v in _values(case, halved)]
-        Measurement(f"{dtype} value", got, want, halved.y_pred, dtype).assert_within(case.budget.half)
+        yield Measurement(f"{dtype} value", got, want, halved.y_pred, dtype)
 
 
-@check_of(FUNCTION, name="loss.float64", tier="numerics", cause="a cast to float32")
-def loss_float64(case: Case) -> None:
-    """float64 predictions give float64 losses within the same budget, where the backend has float64."""
+@check_of(FUNCTION, name="loss.half", tier="numerics", cause="computed in half precision throughout")
+def loss_half(case: Case) -> None:
+    """On float16 and bfloat16 predictions the value is within the budget of the correctly rounded one."""
+    for measurement in half_measurements(case):
+        measurement.assert_within(case.budget.half)
+
+
+def float64_measurements(case: Case) -> Iterator[Measurement]:
+    """Values of float64 predictions, eager.
+
+    Raises:
+        NotRun: On JAX.
+        Failure: If the dtype is not kept.
+    """
     if keras.config.backend() == "jax":
         raise NotRun("JAX computes float64 in float32 unless x64 is enabled")
     batch = loss_batch(case)
     got = evaluate(case.make(), batch.y_true, batch.y_pred.astype("float64"))
     if got.dtype != "float64":
         raise Failure("the dtype is not kept", at="float64 predictions", got=got.dtype, expected="float64")
-    measurement = Measurement("float64 value", got, _values(case, batch), batch.y_pred, "float64")
-    measurement.assert_within(case.budget.value)
+    yield Measurement("float64 value", got, _values(case, batch), batch.y_pred, "float64")
+
+
+@check_of(FUNCTION, name="loss.float64", tier="numerics", cause="a cast to float32")
+def loss_float64(case: Case) -> None:
+    """float64 predictions give float64 losses within the same budget, where the backend has float64."""
+    for measurement in float64_measurements(case):
+        measurement.assert_within(case.budget.value)

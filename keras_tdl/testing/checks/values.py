@@ -113,6 +113,33 @@ def value_measurements(case: Case) -> Iterator[Measurement]:
         )
 
 
+def float64_measurements(case: Case) -> Iterator[Measurement]:
+    """float64 values, eager.
+
+    Raises:
+        NotRun: On JAX.
+        Failure: If the dtype is not kept.
+    """
+    if keras.config.backend() == "jax":
+        raise NotRun("JAX computes float64 in float32 unless x64 is enabled")
+    inputs = inputs_of(case, "float64")
+    got = evaluate(case.make(), inputs)
+    if got.dtype != "float64":
+        raise Failure("the dtype is not kept", at="float64", got=got.dtype, expected="float64")
+    yield Measurement("float64 value", got, expected(case, inputs, "float64"), inputs, "float64")
+
+
+def half_measurements(case: Case) -> Iterator[Measurement]:
+    """float16 and bfloat16 values with the correctly rounded ones, eager."""
+    for dtype in ("float16", "bfloat16"):
+        inputs = inputs_of(case, dtype)
+        tensor = keras.ops.convert_to_tensor(inputs.astype("float32"), dtype=dtype)
+        got = evaluate(case.make(), tensor)
+        want = expected(case, inputs.astype("float32"), dtype)
+        nearest = [rounded(value, dtype) for value in want]
+        yield Measurement(f"{dtype} value", got, nearest, inputs.astype("float32"), dtype)
+
+
 @check_of(
     *ACTIVATIONS,
     name="value.oracle",
@@ -136,14 +163,8 @@ def value_oracle(case: Case) -> None:
 )
 def value_float64(case: Case) -> None:
     """float64 values are within the same budget, where the backend has float64."""
-    if keras.config.backend() == "jax":
-        raise NotRun("JAX computes float64 in float32 unless x64 is enabled")
-    inputs = inputs_of(case, "float64")
-    got = evaluate(case.make(), inputs)
-    if got.dtype != "float64":
-        raise Failure("the dtype is not kept", at="float64", got=got.dtype, expected="float64")
-    want = expected(case, inputs, "float64")
-    Measurement("float64 value", got, want, inputs, "float64").assert_within(case.budget.value)
+    for measurement in float64_measurements(case):
+        measurement.assert_within(case.budget.value)
 
 
 @check_of(
@@ -154,13 +175,7 @@ def value_float64(case: Case) -> None:
 )
 def value_half(case: Case) -> None:
     """float16 and bfloat16 values are within the budget of the correctly rounded ones."""
-    for dtype in ("float16", "bfloat16"):
-        inputs = inputs_of(case, dtype)
-        tensor = keras.ops.convert_to_tensor(inputs.astype("float32"), dtype=dtype)
-        got = evaluate(case.make(), tensor)
-        want = expected(case, inputs.astype("float32"), dtype)
-        nearest = [rounded(value, dtype) for value in want]
-        measurement = Measurement(f"{dtype} value", got, nearest, inputs.astype("float32"), dtype)
+    for measurement in half_measurements(case):
         measurement.assert_within(case.budget.half)
 
 
