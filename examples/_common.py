@@ -10,11 +10,13 @@ import logging
 import os
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 BACKENDS = ("tensorflow", "jax", "torch")
+EXPORTERS = {"tensorflow": "tf2onnx", "jax": "jax2onnx", "torch": "onnx"}  # what Keras exports with
 DATA = Path(__file__).parent / "data"
 
 
@@ -33,6 +35,7 @@ def start(story: str | None, epochs: int, quick_epochs: int = 2, **choices: Sequ
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="folder for results; default: results/<example>/<backend>")
     parser.add_argument("--quick", action="store_true", help="a few seconds, to see that all of it works")
+    parser.add_argument("--onnx", action="store_true", help="save the model as model.onnx, too, and run that file")
     for name, values in choices.items():
         parser.add_argument(f"--{name}", choices=values, default=values[0])
     args = parser.parse_args()
@@ -50,9 +53,13 @@ def start(story: str | None, epochs: int, quick_epochs: int = 2, **choices: Sequ
     import keras
     import matplotlib as mpl
 
+    backend = keras.backend.backend()
+    for package in (EXPORTERS[backend], "onnxruntime") if args.onnx else ():
+        if importlib.util.find_spec(package) is None:
+            parser.error(f"--onnx on {backend} needs {package}: pip install {package}")
     mpl.use("Agg")  # draws into files, so that no screen is needed
     keras.utils.set_random_seed(args.seed)
-    return Run(Path(sys.argv[0]).stem, keras.backend.backend(), args)
+    return Run(Path(sys.argv[0]).stem, backend, args)
 
 
 class Run:
@@ -122,10 +129,27 @@ class Run:
         path = self.out / "model.keras"
         model.save(path)
         keras.saving.load_model(path)  # no custom_objects: importing keras_tdl is enough
+        if self.args.onnx:
+            self._export(model)
         self.results["seconds"] = round(time.perf_counter() - self._began, 1)
         (self.out / "results.json").write_text(json.dumps(self.results, indent=1) + "\n")
         print(f"\n{self.results['seconds']} s on {self.results['backend']}. Saved in {self.out}/:")
         print("  " + ", ".join(sorted(path.name for path in self.out.iterdir())))
+
+    def _export(self, model: Any) -> None:
+        """Saves the model as `model.onnx`, and runs the file: an exporter may write one that does not load."""
+        import numpy as np
+        import onnxruntime
+
+        path = str(self.out / "model.onnx")
+        with warnings.catch_warnings(action="ignore"):  # exporters warn of their own doings
+            model.export(path, format="onnx", verbose=False)
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        entry = session.get_inputs()[0]
+        shape = [size if isinstance(size, int) else 64 for size in entry.shape]
+        x = np.random.default_rng(self.seed).uniform(size=shape).astype("float32")
+        answers = session.run(None, {entry.name: x})[0]
+        np.testing.assert_allclose(answers, model.predict(x, verbose=0), rtol=1e-5, atol=1e-5)
 
 
 def train_test_split(count: int, batch: int = 1, share: float = 0.2) -> tuple[Any, Any]:

@@ -75,7 +75,9 @@ rows = [
     ("output on (0,0) after the step", "-", float(keras.ops.convert_to_numpy(model(X[:1])).item())),
     ("output on (0,0) with every weight at 1.4", "-", float(keras.ops.convert_to_numpy(climbed(X[:1])).item())),
 ]
-run.table("The first iteration", ["", "the book", "computed"], rows, f"by hand = by autodiff to {difference:.0e}")
+run.table(
+    "The first iteration", ["quantity", "the book", "computed"], rows, f"by hand = by autodiff to {difference:.0e}"
+)
 print("Sign: a step down the loss goes to 0.6; the book's 1.4 climbs it. x1 = x2 = 0, so their weights do not move.\n")
 
 model = network(ones, keras_tdl.activations.linear)
@@ -183,4 +185,5 @@ number, seed = names.index("swish"), right[:, names.index("swish")].sum(axis=0).
 single = keras.Sequential([keras.Input((2,)), keras.layers.Dense(HIDDEN, keras_tdl.get("swish"))])
 single.add(keras.layers.Dense(1, keras_tdl.activations.sigmoid))
 single.set_weights([w[number, seed] for layer in dense for w in layer.get_weights()])  # one network out of all of them
+print(f"The saved network (swish, seed {seed}): {single.predict(X, verbose=0).ravel().round(3)} for the four rows.")
 run.finish(single)
