@@ -1,0 +1,303 @@
+"""What is drawn of a card: points of the real function and of the backend's own derivative."""
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from keras_tdl.catalogue import ActivationCard, Card, LossCard, Parameter
+from keras_tdl.testing.backend import evaluate, gradients
+
+Role = Literal["value", "derivative", "parameter"]
+#: Values of a function and of its derivatives: one array for each line.
+Evaluation = Callable[[np.ndarray, Mapping[str, Any]], list[np.ndarray]]
+
+_STEPS_OF_ONE_SLIDER, _STEPS_OF_SEVERAL = 25, 11
+_BISECTIONS = 5
+#: More curves than this make a page heavy; then one parameter moves at a time.
+_MOST_CURVES = 300
+_BAR_SCORES = tuple(float(score) for score in range(-4, 5))
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a plot. Lines of one `group` belong together: they have one colour."""
+
+    name: str
+    role: Role
+    group: int = 0
+
+
+@dataclass(frozen=True)
+class Slider:
+    """The values of a parameter that a reader can step through; `start` is the place of the default."""
+
+    name: str
+    values: tuple[Any, ...]
+    start: int
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Evaluated curves.
+
+    Args:
+        title: What is drawn, in words.
+        x_name: What x is.
+        x: The inputs, or the names of the bars.
+        lines: The lines.
+        sliders: The parameters to slide.
+        curves: The places of the sliders, as in `"12"` or `"3,0"` -> for each line, y at each x; `None` where it is
+            not finite. Not every combination need be there.
+        breaks: The same places -> for each line, the indices of the points after which it jumps.
+        bars: Whether the values are bars, not curves over x.
+        choose: The names of the groups of lines, where a reader may show and hide them.
+    """
+
+    title: str
+    x_name: str
+    x: tuple[Any, ...]
+    lines: tuple[Line, ...]
+    sliders: tuple[Slider, ...]
+    curves: Mapping[str, list[list[float | None]]]
+    breaks: Mapping[str, list[list[int]]]
+    bars: bool = False
+    choose: tuple[str, ...] = ()
+
+    @property
+    def start(self) -> str:
+        """The key of the curves with the default arguments."""
+        return key_of(slider.start for slider in self.sliders)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What is to be evaluated for a plot; `evaluate` it for the points."""
+
+    title: str
+    x_name: str
+    x: np.ndarray
+    lines: tuple[Line, ...]
+    sliders: tuple[Slider, ...]
+    evaluation: Evaluation
+
+    def settings(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Key and arguments of each curve: all combinations, or where those are too many, each parameter alone."""
+        start = [slider.start for slider in self.sliders]
+        counts = [len(slider.values) for slider in self.sliders]
+        places = itertools.product(*map(range, counts))
+        if math.prod(counts) * len(self.lines) > _MOST_CURVES:
+            moved = (
+                (*start[:i], place, *start[i + 1 :])
+                for i, slider in enumerate(self.sliders)
+                for place in range(len(slider.values))
+            )
+            places = iter(dict.fromkeys([tuple(start), *moved]))
+        for place in places:
+            yield key_of(place), {s.name: s.values[i] for s, i in zip(self.sliders, place, strict=True)}
+
+    def evaluate(self) -> Plot:
+        """All the points."""
+        curves, breaks = {}, {}
+        for key, arguments in self.settings():
+            values = self.evaluation(self.x, arguments)
+            curves[key] = [[rounded(y) for y in line] for line in values]
+            breaks[key] = _jumps(lambda x, given=arguments: self.evaluation(x, given), self.x, values)
+        return Plot(self.title, self.x_name, tuple(map(rounded, self.x)), self.lines, self.sliders, curves, breaks)
+
+
+def key_of(places: Any) -> str:
+    """The key of a combination of slider places."""
+    return ",".join(map(str, places))
+
+
+def rounded(value: Any) -> float | None:
+    """Five significant digits, which is finer than a screen; `None` where the value is not finite."""
+    return float(f"{value:.5g}") if math.isfinite(value) else None
+
+
+def drawings(card: Card) -> list[Drawing]:
+    """The curves of an activation or loss, with a slider for each parameter that its card gives one."""
+    if isinstance(card, ActivationCard) and card.function:
+        return [_components(card) if card.axis is not None else _activation(card)]
+    if isinstance(card, LossCard) and card.function:
+        by_predictions = {card.predictions: _loss(card, {}, card.labels, card.predictions)}
+        for (name, value), (labels, predictions) in card.formats.items():
+            by_predictions.setdefault(predictions, _loss(card, {name: value}, labels, predictions))
+        return list(by_predictions.values())
+    return []
+
+
+def plots(card: Card) -> list[Plot]:
+    """All plots of a card, evaluated on the active backend."""
+    evaluated = [drawing.evaluate() for drawing in drawings(card)]
+    return [_bars(card), *evaluated] if isinstance(card, ActivationCard) and card.axis is not None else evaluated
+
+
+def _sliders(parameters: Sequence[Parameter]) -> tuple[Slider, ...]:
+    sliding = [parameter for parameter in parameters if parameter.slider]
+    steps = _STEPS_OF_ONE_SLIDER if len(sliding) == 1 else _STEPS_OF_SEVERAL
+    return tuple(_slider(parameter, steps) for parameter in sliding)
+
+
+def _slider(parameter: Parameter, steps: int) -> Slider:
+    assert parameter.slider
+    low, high = parameter.slider
+    spaced = np.geomspace if low > 0 and high / low >= 20 else np.linspace
+    numbers = {float(f"{value:.2g}") for value in spaced(low, high, steps)}
+    if parameter.default is None:
+        values = (None, *sorted(numbers))
+    else:
+        values = tuple(sorted(numbers | {float(parameter.default)}))
+    return Slider(parameter.name, values, values.index(parameter.default))
+
+
+def _activation(card: ActivationCard) -> Drawing:
+    function = card.function
+    assert function
+    learned = [parameter.name for parameter in card.parameters if parameter.trainable]
+
+    def evaluation(x: np.ndarray, arguments: Mapping[str, Any]) -> list[np.ndarray]:
+        def of_x(tensor: Any) -> Any:
+            return function(tensor, **arguments)
+
+        lines = [evaluate(of_x, x), gradients(of_x, x)[0]]
+        for name in learned:
+            rest = {key: value for key, value in arguments.items() if key != name}
+            # one value for each x, so that each x has a derivative of its own
+            each = np.full_like(x, arguments[name])
+            lines += gradients(lambda a, b, name=name, rest=rest: function(a, **{name: b}, **rest), x, each, wrt=(1,))
+        return lines
+
+    lines = (
+        Line(f"{card.name}(x)", "value"),
+        Line("derivative", "derivative"),
+        *(Line(f"derivative by {name}", "parameter") for name in learned),
+    )
+    x = _grid(max(-6.0, card.domain[0]), min(6.0, card.domain[1]))
+    return Drawing(f"{card.name} and its derivative", "x", x, lines, _sliders(card.parameters), evaluation)
+
+
+def _components(card: ActivationCard) -> Drawing:
+    """Each component of a function of three scores, the second and third of which stay where they are."""
+    function = card.function
+    assert function
+
+    def evaluation(x: np.ndarray, arguments: Mapping[str, Any]) -> list[np.ndarray]:
+        scores = np.stack([x, np.ones_like(x), np.zeros_like(x)], axis=-1)
+
+        def component(i: int) -> Callable[[Any], Any]:
+            return lambda tensor: function(tensor, **arguments)[:, i]
+
+        values = list(evaluate(lambda tensor: function(tensor, **arguments), scores).T)
+        return [*values, *(gradients(component(i), scores)[0][:, 0] for i in range(3))]
+
+    names = [f"{card.name}([x, 1, 0])[{i}]" for i in range(3)]
+    lines = (
+        *(Line(name, "value", i) for i, name in enumerate(names)),
+        *(Line(f"derivative of component {i} by x", "derivative", i) for i in range(3)),
+    )
+    title = f"The three components of {card.name}([x, 1, 0]) and their derivatives by x"
+    return Drawing(title, "x", _grid(-6.0, 6.0), lines, _sliders(card.parameters), evaluation)
+
+
+def _bars(card: ActivationCard) -> Plot:
+    """The components of a function of three scores as bars, one slider for each score."""
+    function = card.function
+    assert function
+    triples = list(itertools.product(range(len(_BAR_SCORES)), repeat=3))
+    scores = np.array([[_BAR_SCORES[i] for i in triple] for triple in triples], "float32")
+    values = evaluate(function, scores)
+    curves = {key_of(triple): [[rounded(y) for y in row]] for triple, row in zip(triples, values, strict=True)}
+    sliders = tuple(Slider(f"score {i}", _BAR_SCORES, start) for i, start in enumerate((6, 5, 4)))
+    title = f"{card.name} of three scores"
+    line = Line(card.name, "value")
+    return Plot(title, "class", ("0", "1", "2"), (line,), sliders, curves, {key: [[]] for key in curves}, bars=True)
+
+
+# Of each format of predictions: what x is, its grid, and the prediction, of one unit and of three classes.
+_AXES: dict[str, tuple[str, tuple[float, float], Callable[[np.ndarray], Sequence[np.ndarray]]]] = {
+    "real": ("prediction y_pred", (-4.0, 4.0), lambda x: (x, 0 * x, 0 * x)),
+    "scores": ("score", (-4.0, 4.0), lambda x: (x, 0 * x, 0 * x)),
+    "logits": ("logit", (-6.0, 6.0), lambda x: (x, 0 * x, 0 * x)),
+    "probabilities": ("probability", (0.0, 1.0), lambda x: (x, (1 - x) / 2, (1 - x) / 2)),
+    "log_probabilities": (
+        "log-probability",
+        (-6.0, 0.0),
+        lambda x: (x, np.log(-np.expm1(x) / 2), np.log(-np.expm1(x) / 2)),
+    ),
+}
+# Of each format of labels: the targets drawn, each with its name, and whether predictions are vectors of classes.
+_TARGETS: dict[str, tuple[Sequence[tuple[str, Any]], bool]] = {
+    "real": ([("y_true = 0", [0.0])], False),
+    "binary": ([("label 1", [1.0]), ("label 0", [0.0])], False),
+    "signed": ([("label 1", [1.0]), ("label -1", [-1.0])], False),
+    "one_hot": ([("class 0", [1.0, 0.0, 0.0])], True),
+    "index": ([("class 0", 0)], True),
+    "probabilities": ([("y_true = [0.6, 0.3, 0.1]", [0.6, 0.3, 0.1])], True),
+    "logits": ([("y_true = [2, 1, 0]", [2.0, 1.0, 0.0])], True),
+}
+
+
+def _loss(card: LossCard, fixed: Mapping[str, Any], labels: str, predictions: str) -> Drawing:
+    function = card.function
+    assert function
+    targets, several = _TARGETS[labels]
+    what, (low, high), vector = _AXES[predictions]
+
+    def evaluation(x: np.ndarray, arguments: Mapping[str, Any]) -> list[np.ndarray]:
+        y_pred = np.stack(vector(x), axis=-1).astype("float32") if several else x[:, None]
+        lines = []
+        for _, target in targets:
+            y_true = np.repeat(np.asarray([target], "int32" if labels == "index" else "float32"), len(x), axis=0)
+
+            def of_prediction(tensor: Any, y_true: np.ndarray = y_true) -> Any:
+                return function(y_true, tensor, **fixed, **arguments)
+
+            slopes = gradients(of_prediction, y_pred)[0]
+            lines += [evaluate(of_prediction, y_pred), *slopes.T[: 2 if several else 1]]
+        return lines
+
+    lines = []
+    for group, (name, _) in enumerate(targets):
+        lines += [Line(f"loss, {name}", "value", group)]
+        if several:
+            lines += [Line(f"gradient by the {what} of class 0", "derivative", group)]
+            lines += [Line(f"gradient by the {what} of class 1", "parameter", group)]
+        else:
+            lines += [Line(f"gradient, {name}", "derivative", group)]
+    x_name = f"{what} of class 0" if several else what
+    title = f"{card.name} against the {x_name}, and its gradient"
+    return Drawing(title, x_name, _grid(low, high), tuple(lines), _sliders(card.parameters), evaluation)
+
+
+def _grid(low: float, high: float) -> np.ndarray:
+    """Round steps from one end to the other; open at the ends of probabilities, where losses may be infinite."""
+    if (low, high) == (0.0, 1.0):
+        return np.linspace(0.01, 0.99, 99, dtype="float32")
+    if high == 0.0:
+        return np.linspace(low, -0.05, 120, dtype="float32")
+    return np.linspace(low, high, round((high - low) * 10) + 1, dtype="float32")
+
+
+def _jumps(
+    function: Callable[[np.ndarray], list[np.ndarray]], x: np.ndarray, lines: list[np.ndarray]
+) -> list[list[int]]:
+    """Of each line, the points after which it jumps: halving a step does not make the difference smaller there."""
+    steps = np.abs(np.diff(lines))
+    spans = [np.ptp(y[np.isfinite(y)]) if np.isfinite(y).any() else 0.0 for y in lines]
+    line, point = np.nonzero(steps > 0.1 * np.array(spans)[:, None])
+    low, high = x[point], x[point + 1]
+    change = steps[line, point]
+    for _ in range(_BISECTIONS if len(point) else 0):
+        middle = (low + high) / 2
+        at = np.array(function(np.concatenate([low, middle, high]))).reshape(len(lines), 3, -1)
+        at_low, at_middle, at_high = at[line, :, np.arange(len(line))].T
+        left = np.abs(at_middle - at_low) > np.abs(at_high - at_middle)
+        low, high = np.where(left, low, middle), np.where(left, middle, high)
+        change = np.maximum(np.abs(at_middle - at_low), np.abs(at_high - at_middle))
+    jumping = change > 0.5 * steps[line, point]
+    return [point[jumping & (line == number)].tolist() for number in range(len(lines))]
