@@ -4,6 +4,7 @@ A MkDocs hook. `summary_of` gives other pages the numbers of one room.
 """
 
 import html
+import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -97,14 +98,14 @@ FORM = """<form class="cmp-form" hidden>
 <option value="keras">Keras’s own</option><option value="both">side by side</option></select></label>
 <label>Backend<select name="backend"><option value="">all three</option>{backends}</select></label>
 <label>Result<select name="status"><option value="">any</option>{statuses}</select></label>
-<button type="reset" class="md-button">Show all</button>
+<button type="reset">Show all</button>
 <p class="cmp-count" role="status" aria-live="polite"></p>
 </form>"""
 
 
 def broken(name: str) -> str:
-    """A name, escaped, that may break after `_`."""
-    return html.escape(name).replace("_", "_<wbr>")
+    """A name, escaped, that may break after `_` and before a capital."""
+    return re.sub(r"(?<=_)|(?<=[a-z])(?=[A-Z])", "<wbr>", html.escape(name))
 
 
 def mark(status: str, backend: str = "") -> str:
@@ -191,7 +192,7 @@ def summary(table: Table) -> str:
         title = f"{ORIGINS[origin]}: {number} functions and classes"
         rows += f'<tbody>\n<tr><th scope="rowgroup" colspan="{len(MARKS) + 1}">{title}</th></tr>\n'
         for backend, count in backends.items():
-            cells = "".join(f"<td>{count[status]}</td>" for status in MARKS)
+            cells = "".join(f"<td>{count[status]:,}</td>" for status in MARKS)
             rows += f'<tr><th scope="row">{BACKENDS[backend]}</th>{cells}</tr>\n'
         rows += "</tbody>\n"
     return f'<table class="cmp-sum">\n<thead><tr><td></td>{head}</tr></thead>\n{rows}</table>'
@@ -201,7 +202,7 @@ def form(table: Table) -> str:
     """The filters, which docs/assets/compliance.js shows."""
     checks = columns(table, list(table["subjects"]))
     return FORM.replace("\\\n", "").format(
-        checks="".join(f'<option value="{check}">' for check in checks),
+        checks="".join(f'<option value="{check}"></option>' for check in checks),
         backends="".join(f'<option value="{key}">{name}</option>' for key, name in BACKENDS.items()),
         statuses="".join(f'<option value="{letter}">{word}</option>' for letter, word, _ in MARKS.values()),
     )

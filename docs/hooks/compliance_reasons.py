@@ -36,9 +36,10 @@ def _items(subject: str, check: str, cells: Cells) -> Iterator[str]:
     for number, ((status, fault), messages) in enumerate(found.items()):
         anchor = "" if number else f' id="{identifier(subject)}.{check}"'
         said = "; ".join(f"{on(backends)}: {in_html(message)}" for message, backends in messages.items())
-        why = f" <em>{reason(fault)}</em>" if fault else ""
+        said += "" if said.endswith("…") else "."
+        why = f" <em>Why: {reason(fault)}.</em>" if fault else ""
         link = f'<a href="#check-{check}"><code>{check}</code></a>'
-        yield f"<li{anchor}>{link} <strong>{MARKS[status][1]}</strong> on {said}.{why}</li>\n"
+        yield f"<li{anchor}>{link} <strong>{MARKS[status][1]}</strong> on {said}{why}</li>\n"
 
 
 def on(backends: Sequence[str]) -> str:
@@ -50,11 +51,11 @@ def reason(fault: str) -> str:
     """A fault in HTML: what is wrong, since when, and the upstream thread as a link."""
     match = re.fullmatch(r"(.*) \((Keras [\d.]+(?: to [\d.]+)?)(?:, \w+)+\)(?:; (.*))?", fault)
     if not match:
-        return in_html(fault) + "."
+        return in_html(fault)
     what, versions, thread = match.groups()
     issue = re.fullmatch(r"([\w-]+/[\w-]+)#(\d+)", thread or "")
     link = f', <a href="https://github.com/{issue[1]}/issues/{issue[2]}">{issue[0]}</a>' if issue else ""
-    return f"{in_html(what[:1].upper() + what[1:])} ({versions}{link})."
+    return f"{in_html(what)} ({versions}{link})"
 
 
 def frequent(table: Table) -> str:
@@ -76,9 +77,12 @@ def shortened(message: str) -> str:
         r"Exception encountered when calling \S+\(\)\. ",
         r" Arguments received by .*",
         r" / Exception raised.*",
+        r" ; NodeDef: .*",
         r"\{\{function_node \S+\}\} ",
-        r" \(\w+\.py, line \d+, in [^)]*\)?…?$",
+        r" \(\w+\.py, [^()]*[)…]$",
     ):
         message = re.sub(noise, "", message)
     message = message.strip().rstrip(".")
-    return message if len(message) <= LONGEST else message[:LONGEST].rpartition(" ")[0].rstrip(" ,;:…") + " …"
+    if len(message) <= LONGEST and not message.endswith("…"):
+        return message
+    return message[:LONGEST].rstrip("…").rpartition(" ")[0].rstrip(" ,;:") + " …"
