@@ -39,8 +39,12 @@ def overview() -> str:
     cards = []
     for example in examples().values():
         title, line, _ = example.story
-        cards.append(f"[{_image(example, example.cover)} **{title}** {line}]({example.name}.md){{ .tdl-card }}")
-    return OVERVIEW.format(cards="\n\n".join(cards))
+        cards.append(
+            f"[{_image(example, example.cover)} **{title}** <span>{line}</span>]({example.name}.md){{ .tdl-card }}"
+        )
+    seconds = [run["seconds"] for example in examples().values() for run in example.runs.values()]
+    spread = f"{min(seconds):.0f} to {max(seconds):.0f}"
+    return OVERVIEW.format(cards="\n\n".join(cards), seconds=spread)
 
 
 def page(example: Example) -> str:
@@ -79,7 +83,7 @@ def _section(example: Example, title: str) -> str:
     notes = {BACKENDS[b]: table["note"] for b, table in zip(BACKENDS, tables, strict=True)}
     same = len(set(notes.values())) == 1
     note = next(iter(notes.values())) if same else "; ".join(f"{label}: {note}" for label, note in notes.items()) + "."
-    return f"### {capitalized(title)}\n\n{table_html(tables)}\n\n{note}".strip()
+    return f"### {capitalized(title)}\n\n{table_html(tables)}\n\n{capitalized(note)}".strip()
 
 
 def _figure(example: Example, name: str) -> str:
@@ -108,9 +112,9 @@ hide:
 
 # Gallery
 
-Each example is one script that prints a table of results against a baseline and the book, in about a minute, on
-TensorFlow, JAX or PyTorch. The tables and plots on these pages are those of real runs. Nothing is downloaded: the data
-are in the repository or come with a package.
+Each example is one script that prints a table of results against a baseline and the book, on TensorFlow, JAX or
+PyTorch, in {seconds} seconds. The tables and plots on these pages are those of real runs. Nothing is downloaded: the
+data are in the repository, or come with a package.
 
 <div class="tdl-cards" markdown>
 

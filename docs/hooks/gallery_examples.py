@@ -74,8 +74,8 @@ def uses(example: Example) -> list[str]:
     for name, entry in keras_tdl.catalogue().items():
         names |= dict.fromkeys((name, entry.card.class_name, *entry.card.aliases), name)
     mentioned = {*_mentioned(example.source)}
-    for table in example.runs["tensorflow"]["tables"].values():
-        mentioned |= {row[0] for row in table["rows"]}
+    if "catalogue" in mentioned:  # it goes through all: its results say which they were
+        mentioned |= {row[0] for table in example.runs["tensorflow"]["tables"].values() for row in table["rows"]}
     return sorted({names[word] for word in mentioned if word in names})
 
 

@@ -1,6 +1,7 @@
 """Tables of results for three backends, as HTML."""
 
 import html
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -8,6 +9,8 @@ from typing import Any
 BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 #: More columns than this that differ between backends are shown below each other.
 BESIDE = 2
+
+WORD = 'class="tdl-word"'
 
 Table = dict[str, Any]  # columns, rows, note: as an example writes it
 Rows = Sequence[Sequence[Sequence[str]]]  # row -> backend -> cells
@@ -17,50 +20,61 @@ def table_html(tables: Sequence[Table]) -> str:
     """One table for three backends: what all agree on once, the rest three times."""
     columns = tables[0]["columns"]
     cells = [[[_cell(cell) for cell in row] for row in table["rows"]] for table in tables]
-    differing = [n for n in range(len(columns)) if len({tuple(row[n] for row in rows) for rows in cells}) > 1]
-    rows = list(zip(*cells, strict=True))  # row -> backend -> cells
-    if not differing:
-        head = _line(_th(column) for column in columns)
-        body = [_line((_th(first, "row"), *map(_td, rest))) for (first, *rest), *_ in rows]
-    elif len(differing) <= BESIDE:
+    rows = list(zip(*cells, strict=True))
+    differing = [n for n in range(len(columns)) if any(len({run[n] for run in runs}) > 1 for runs in rows)]
+    if len(differing) <= BESIDE:
         head, body = _beside(columns, rows, differing)
     else:
         head, body = _below(columns, rows, differing)
-    return (
-        f'<div class="tdl-runs">\n<table>\n<thead>{head}</thead>\n<tbody>\n'
-        + "\n".join(body)
-        + "\n</tbody>\n</table>\n</div>"
-    )
+    rows_html = "\n".join(body)
+    return f'<div class="tdl-runs">\n<table>\n<thead>{head}</thead>\n<tbody>\n{rows_html}\n</tbody>\n</table>\n</div>'
 
 
 def _beside(columns: Sequence[str], rows: Rows, differing: Sequence[int]) -> tuple[str, list[str]]:
     """Three narrow columns for each that differs."""
+    words = _words(rows)
     top = [
-        _th(column, "colgroup", 'colspan="3"') if n in differing else _th(column, "col", 'rowspan="2"')
+        _th(column, "colgroup", 'colspan="3"')
+        if n in differing
+        else _th(column, "col", " ".join(['rowspan="2"'] * bool(differing) + [WORD] * (n in words)))
         for n, column in enumerate(columns)
     ]
-    head = _line(top) + _line(_th(label) for _ in differing for label in BACKENDS.values())
+    head = _line(top)
+    if differing:
+        head += _line(_th(label) for _ in differing for label in BACKENDS.values())
     body = []
     for runs in rows:
-        cells = []
-        for n in range(len(columns)):
-            cells += (
-                [_td(run[n]) for run in runs] if n in differing else [_td(runs[0][n]) if n else _th(runs[0][0], "row")]
-            )
+        cells = [_th(runs[0][0], "row")]
+        for n in range(1, len(columns)):
+            if n not in differing:
+                cells.append(_td(runs[0][n], WORD if n in words else ""))
+            elif len({run[n] for run in runs}) == 1:
+                cells.append(_td(runs[0][n], 'colspan="3"'))
+            else:
+                cells += [_td(run[n]) for run in runs]
         body.append(_line(cells))
     return head, body
 
 
 def _below(columns: Sequence[str], rows: Rows, differing: Sequence[int]) -> tuple[str, list[str]]:
-    """Three lines for each row."""
+    """A line for each row and backend."""
     same = [n for n in range(len(columns)) if n not in differing]
-    head = _line(_th(name) for name in (*(columns[n] for n in same), "backend", *(columns[n] for n in differing)))
+    names = [*(columns[n] for n in same), "backend"]
+    head = _line([*(_th(name, "col", WORD) for name in names), *(_th(columns[n]) for n in differing)])
     body = []
     for runs in rows:
-        for number, (label, run) in enumerate(zip(BACKENDS.values(), runs, strict=True)):
-            spans = [_th(run[n], "rowgroup", 'rowspan="3"') for n in same] if number == 0 else []
-            body.append(_line((*spans, _th(label, "row"), *(_td(run[n]) for n in differing))))
+        agree = len({tuple(run) for run in runs}) == 1
+        labels = ["all"] if agree else BACKENDS.values()
+        for number, (label, run) in enumerate(zip(labels, runs, strict=False)):
+            keys = [_th(run[n], "rowgroup", f'rowspan="{len(labels)}"') for n in same] if number == 0 else []
+            body.append(_line([*keys, _th(label, "row"), *(_td(run[n]) for n in differing)]))
     return head, body
+
+
+def _words(rows: Rows) -> set[int]:
+    """The columns without a number in them, besides the first."""
+    numbers = re.compile(r"[-+]?\d")
+    return {n for n in range(1, len(rows[0][0])) if not any(numbers.match(run[n]) for runs in rows for run in runs)}
 
 
 def _cell(value: Any) -> str:
@@ -75,5 +89,5 @@ def _th(text: str, scope: str = "col", more: str = "") -> str:
     return f'<th scope="{scope}"{more and " " + more}>{html.escape(text, quote=False)}</th>'
 
 
-def _td(text: str) -> str:
-    return f"<td>{html.escape(text, quote=False)}</td>"
+def _td(text: str, more: str = "") -> str:
+    return f"<td{more and ' ' + more}>{html.escape(text, quote=False)}</td>"
