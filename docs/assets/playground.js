@@ -11,7 +11,7 @@
   const root = document.querySelector(".tdl-playground");
   const find = (selector) => root.querySelector(selector);
   const button = find("button"), status = find(".tdl-playground-status");
-  const sliders = { x1: find("[name=x1]"), x2: find("[name=x2]") };
+  const sliders = { x1: find("#tdl-x1"), x2: find("#tdl-x2") };
 
   const across = (x1) => LEFT + (x1 - LOW) / (HIGH - LOW) * SIZE;
   const down = (x2) => TOP + (HIGH - x2) / (HIGH - LOW) * SIZE;
@@ -126,7 +126,7 @@
       const [x1, x2] = [sliders.x1.valueAsNumber, sliders.x2.valueAsNumber];
       ring.setAttribute("transform", `translate(${across(x1)} ${down(x2)})`);
       for (const slider of Object.values(sliders)) {
-        slider.parentElement.querySelector("output").textContent = signed(slider.valueAsNumber, 2);
+        find(`output[for=${slider.id}]`).textContent = signed(slider.valueAsNumber, 2);
       }
       moved = true;
       if (asking) return;
