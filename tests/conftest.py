@@ -4,6 +4,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Generator, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--backend", action="append", metavar="NAME", help="run on this backend only; may be given several times"
     )
+    parser.addoption(
+        "--site", type=Path, metavar="FOLDER", help="the site that mkdocs built; without it, nothing that reads it runs"
+    )
+
+
+#: Tests that read the built site. Those in the folder drive a browser, which needs no backend: with -n0.
+OF_THE_SITE = ("test_blocks.py", "test_curves.py", "site")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves out what reads the site, where there is none."""
+    paths = [Path(__file__).parent / name for name in OF_THE_SITE]
+    return True if collection_path in paths and not config.getoption("site") else None
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -73,11 +73,18 @@ def _init_names(card: Card) -> tuple[str, ...]:
     return code.co_varnames[: code.co_argcount]
 
 
+def _imports(*paths: str) -> str:
+    """The packages that a program needs, one a line."""
+    names = sorted({"keras", "keras_tdl", *(path.partition(".")[0] for path in paths)})
+    return "".join(f"import {name}\n" for name in names) + "\n"
+
+
 def _activation(card: ActivationCard) -> str:
+    function = public_path(card.function)
     return (
-        "import keras\nimport keras_tdl\n\n"
+        f"{_imports(function)}"
         "x = keras.ops.convert_to_tensor([[-2.0, -0.5, 0.0, 0.5, 2.0]])\n"
-        f"y = {public_path(card.function)}(x)\n"
+        f"y = {function}(x)\n"
         "print(keras.ops.convert_to_numpy(y).round(4))\n\n"
         f"layer = keras.layers.Dense(8, activation={_call(card, _arguments(card))})\n"
         "print(layer(x).shape == (1, 8))\n"
@@ -89,18 +96,15 @@ def _loss(card: MetricCard) -> str:
     predictions = (_VECTOR if several else _SINGLE)[card.predictions]
     name = card.kind
     lines = [
-        "import keras\nimport keras_tdl\n",
         f"{name} = {_call(card, _arguments(card))}",
         f"y_true = keras.ops.convert_to_tensor({_LABELS[card.labels]})",
         f"y_pred = keras.ops.convert_to_tensor({predictions})",
         f"print(round(float({name}(y_true, y_pred)), 4))",
     ]
-    return "\n".join(lines) + "\n"
+    return _imports() + "\n".join(lines) + "\n"
 
 
 def _layer(card: Card) -> str:
-    return (
-        "import keras\nimport keras_tdl\n\n"
-        f"layer = {public_path(card.layer)}(units=3)\n"
-        "print(tuple(layer(keras.ops.zeros((4, 2))).shape))\n"
-    )
+    layer = public_path(card.layer)
+    arguments = "units=3" if "units" in _init_names(card) else ""
+    return f"{_imports(layer)}layer = {layer}({arguments})\nprint(tuple(layer(keras.ops.zeros((4, 2))).shape))\n"

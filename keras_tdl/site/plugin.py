@@ -64,7 +64,7 @@ class Plugin(BasePlugin[Options]):
         return config
 
     def _navigation(self, reference: Any) -> list[Any]:
-        pages: list[Any] = ["reference/index.md"]
+        pages: list[Any] = [{"Overview": "reference/index.md"}]
         for kind, folder in reference.FOLDERS.items():
             cards = [entry.card for entry in self.entries if entry.card.kind == kind]
             if cards:

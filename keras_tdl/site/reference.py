@@ -106,7 +106,9 @@ def _parameters(card: Card) -> str:
     if not card.parameters:
         return "## Parameters\n\nNone.\n"
     rows = [f"| `{p.name}` | `{p.default!r}` | {p.valid} | {'yes' if p.trainable else 'no'} |" for p in card.parameters]
-    return "\n".join(["## Parameters\n", "| | default | valid | can be learned |\n|---|---|---|---|", *rows, ""])
+    return "\n".join(
+        ["## Parameters\n", "| parameter | default | valid | can be learned |\n|---|---|---|---|", *rows, ""]
+    )
 
 
 def _facts(card: Card) -> str:
