@@ -109,7 +109,7 @@ def test_pages(hook):
 
 
 def test_tables(hook):
-    table_html = hook("gallery_table").table_html
+    table_html = functools.partial(hook("gallery_table").table_html, title="a < b")
     rows = {"same": [["a", 1.0, "x"], ["b", 2.0, "y"]], "other": [["a", 1.0, "x"], ["b", 2.5, "y"]]}
 
     def make(*names):
@@ -118,6 +118,7 @@ def test_tables(hook):
     html = table_html(make("same", "same", "same"))
     assert html.count("<tr>") == 3
     assert "&lt;kind&gt;" in html
+    assert 'aria-label="a &lt; b" tabindex="0"' in html
     beside = table_html(make("same", "other", "same"))
     assert '<td colspan="3">1.000</td>' in beside
     assert "<td>2.000</td><td>2.500</td><td>2.000</td>" in beside

@@ -83,7 +83,7 @@ def _section(example: Example, title: str) -> str:
     notes = {BACKENDS[b]: table["note"] for b, table in zip(BACKENDS, tables, strict=True)}
     same = len(set(notes.values())) == 1
     note = next(iter(notes.values())) if same else "; ".join(f"{label}: {note}" for label, note in notes.items()) + "."
-    return f"### {capitalized(title)}\n\n{table_html(tables)}\n\n{capitalized(note)}".strip()
+    return f"### {capitalized(title)}\n\n{table_html(tables, title)}\n\n{capitalized(note)}".strip()
 
 
 def _figure(example: Example, name: str) -> str:

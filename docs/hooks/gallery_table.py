@@ -16,8 +16,11 @@ Table = dict[str, Any]  # columns, rows, note: as an example writes it
 Rows = Sequence[Sequence[Sequence[str]]]  # row -> backend -> cells
 
 
-def table_html(tables: Sequence[Table]) -> str:
-    """One table for three backends: what all agree on once, the rest three times."""
+def table_html(tables: Sequence[Table], title: str) -> str:
+    """One table for three backends: what all agree on once, the rest three times.
+
+    Where it is wider than the screen it scrolls, and has a name and a focus for those who scroll with the keyboard.
+    """
     columns = tables[0]["columns"]
     cells = [[[_cell(cell) for cell in row] for row in table["rows"]] for table in tables]
     rows = list(zip(*cells, strict=True))
@@ -27,7 +30,8 @@ def table_html(tables: Sequence[Table]) -> str:
     else:
         head, body = _below(columns, rows, differing)
     rows_html = "\n".join(body)
-    return f'<div class="tdl-runs">\n<table>\n<thead>{head}</thead>\n<tbody>\n{rows_html}\n</tbody>\n</table>\n</div>'
+    region = f'<div class="tdl-runs" role="region" aria-label="{html.escape(title)}" tabindex="0">'
+    return f"{region}\n<table>\n<thead>{head}</thead>\n<tbody>\n{rows_html}\n</tbody>\n</table>\n</div>"
 
 
 def _beside(columns: Sequence[str], rows: Rows, differing: Sequence[int]) -> tuple[str, list[str]]:
