@@ -7,7 +7,7 @@ import pytest
 from built import pages, read
 
 import keras_tdl
-from keras_tdl.site import plots, reference
+from keras_tdl.site import plots, points, reference
 
 OWN = {name: entry for name, entry in keras_tdl.catalogue().items() if entry.package == "keras_tdl"}
 DRAWN = [name for name, entry in OWN.items() if plots.drawings(entry.card)]
@@ -43,7 +43,7 @@ def test_points_are_the_functions(site, name):
     for data, drawing in zip(found, drawings, strict=True):
         settings = dict(drawing.settings())
         assert set(data["curves"]) == set(settings)
-        start = plots.key_of(slider.start for slider in drawing.sliders)
+        start = points.key_of(slider.start for slider in drawing.sliders)
         keys = list(settings)
         for key in dict.fromkeys([start, keys[0], keys[len(keys) // 2], keys[-1]]):
             fresh = drawing.evaluation(drawing.x, settings[key])

@@ -13,7 +13,7 @@ from mkdocs.exceptions import Abort
 from plugin_world import room
 
 import keras_tdl
-from keras_tdl.site import drawing, maths, overview, plots, reference, store
+from keras_tdl.site import drawing, maths, overview, plots, points, reference, store
 
 pytest_plugins = ["plugin_world"]
 OWN = [entry for entry in keras_tdl.catalogue().values() if entry.package == "keras_tdl"]
@@ -53,8 +53,8 @@ def test_jumps_are_found(name, line, after):
 
 def test_a_steep_line_is_no_jump():
     x = np.linspace(-6, 6, 121)
-    assert plots._jumps(lambda x: [np.tanh(40 * x)], x, [np.tanh(40 * x)]) == [[]]
-    assert plots._jumps(lambda x: [np.sign(x - 0.23)], x, [np.sign(x - 0.23)]) == [[62]]
+    assert points.jumps(lambda x: [np.tanh(40 * x)], x, [np.tanh(40 * x)]) == [[]]
+    assert points.jumps(lambda x: [np.sign(x - 0.23)], x, [np.sign(x - 0.23)]) == [[62]]
 
 
 def test_the_pen_is_lifted():
@@ -165,7 +165,7 @@ def test_a_plug_in_gets_its_pages(world, tmp_path, directories):
     ending = "/index.html" if directories == "true" else ".html"
     page = (tmp_path / "site" / f"reference/activations/triple{ending}").read_text()
     data = json.loads(re.search(r'<tdl-curve.*?<script type="application/json">(.*?)</script>', page)[1])
-    assert data["curves"][""][0] == [plots.rounded(3 * np.float32(x)) for x in data["x"]]
+    assert data["curves"][""][0] == [points.rounded(3 * np.float32(x)) for x in data["x"]]
     assert set(data["curves"][""][1]) == {3.0}
     assert (tmp_path / "site/assets/tdl/tdl-curve.js").exists()
     assert "swish" not in "".join(path.name for path in (tmp_path / "site").rglob("*"))

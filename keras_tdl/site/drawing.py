@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_tdl.site.plots import Line, Plot
+from keras_tdl.site.points import Line, Plot
 
 WIDTH, HEIGHT = 640, 360
 _BOX = (56, 14, WIDTH - 14, HEIGHT - 44)  # left, top, right, bottom of the area of the curves

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from keras_tdl.catalogue import ActivationCard, Card, Entry, LossCard
 from keras_tdl.site import drawing, maths
-from keras_tdl.site.plots import Line, Plot
+from keras_tdl.site.points import Line, Plot
 from keras_tdl.site.reference import WORDS, formats, interval, path_of
 
 COMPARE = "compare.md"

@@ -11,7 +11,8 @@ from typing import Any
 import keras
 
 from keras_tdl.catalogue import Entry
-from keras_tdl.site.plots import Line, Plot, Slider, plots
+from keras_tdl.site.plots import plots
+from keras_tdl.site.points import Line, Plot, Slider
 
 _PACKAGE = Path(__file__).parents[1]
 

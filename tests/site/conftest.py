@@ -71,7 +71,7 @@ def open_page(browser, site_url):
         page.on("requestfailed", lambda request: wrong.append(f"failed: {request.url}"))
         page.on("response", lambda r: wrong.append(f"{r.status}: {r.url}") if r.status >= 400 else None)
         page.on("request", lambda request: wrong.append(f"foreign: {request.url}") if foreign(request.url) else None)
-        page.goto(address if "://" in address else site_url + address)
+        page.goto(address if ":" in address else site_url + address)
         return page
 
     def foreign(url):
@@ -81,9 +81,3 @@ def open_page(browser, site_url):
     for context in contexts:
         context.close()
     assert wrong == []
-
-
-@pytest.fixture
-def page(open_page):
-    """An empty page."""
-    return open_page("about:blank")
