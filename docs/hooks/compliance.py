@@ -44,6 +44,10 @@ hide:
   - toc
 search:
   boost: 0.5
+styles:
+  - assets/compliance.css
+scripts:
+  - assets/compliance.js
 ---
 
 # Compliance

@@ -108,6 +108,8 @@ def on_files(files: "Files", config: "MkDocsConfig") -> "Files":
 OVERVIEW = """---
 hide:
   - toc
+styles:
+  - assets/gallery.css
 ---
 
 # Gallery
@@ -123,7 +125,12 @@ data are in the repository, or come with a package.
 </div>
 """
 
-PAGE = """# {title}
+PAGE = """---
+styles:
+  - assets/gallery.css
+---
+
+# {title}
 
 {line}
 

@@ -10,7 +10,10 @@ from keras_tdl.catalogue import ActivationCard, Card, LossCard, Parameter
 from keras_tdl.site.points import Drawing, Line, Plot, Slider, key_of, rounded
 from keras_tdl.testing.backend import evaluate, gradients
 
-_STEPS_OF_ONE_SLIDER, _STEPS_OF_SEVERAL = 25, 11
+#: Steps of a slider: at most, and where two are combined, if that makes at most so many lines. What would make a page
+#: heavy has fewer steps, and one parameter moves at a time.
+_MOST_STEPS, _COMBINED_STEPS, _COMBINED_LINES = 25, 11, 300
+_MOST_NUMBERS = 8_000
 _BAR_SCORES = tuple(float(score) for score in range(-4, 5))
 
 
@@ -19,10 +22,10 @@ def drawings(card: Card) -> list[Drawing]:
     if isinstance(card, ActivationCard) and card.function:
         return [_components(card) if card.axis is not None else _activation(card)]
     if isinstance(card, LossCard) and card.function:
-        by_predictions = {card.predictions: _loss(card, {}, card.labels, card.predictions)}
+        formats: dict[str, tuple[dict[str, Any], str]] = {card.predictions: ({}, card.labels)}
         for (name, value), (labels, predictions) in card.formats.items():
-            by_predictions.setdefault(predictions, _loss(card, {name: value}, labels, predictions))
-        return list(by_predictions.values())
+            formats.setdefault(predictions, ({name: value}, labels))
+        return [_loss(card, given, labels, name, len(formats)) for name, (given, labels) in formats.items()]
     return []
 
 
@@ -32,10 +35,13 @@ def plots(card: Card) -> list[Plot]:
     return [_bars(card), *evaluated] if isinstance(card, ActivationCard) and card.axis is not None else evaluated
 
 
-def _sliders(parameters: Sequence[Parameter]) -> tuple[Slider, ...]:
-    sliding = [parameter for parameter in parameters if parameter.slider]
-    steps = _STEPS_OF_ONE_SLIDER if len(sliding) == 1 else _STEPS_OF_SEVERAL
-    return tuple(_slider(parameter, steps) for parameter in sliding)
+def _sliders(card: Card, lines: int, points: int) -> dict[str, Any]:
+    """`sliders` and `combined` of a plot of so many lines, whose card has so many points in all."""
+    sliding = [parameter for parameter in card.parameters if parameter.slider]
+    combined = _COMBINED_STEPS ** len(sliding) * lines <= _COMBINED_LINES
+    fitting = (_MOST_NUMBERS // (lines * points) - 1) // max(len(sliding), 1) + 1
+    steps = _COMBINED_STEPS if combined and len(sliding) > 1 else min(fitting, _MOST_STEPS)
+    return {"sliders": tuple(_slider(parameter, steps) for parameter in sliding), "combined": combined}
 
 
 def _slider(parameter: Parameter, steps: int) -> Slider:
@@ -73,7 +79,9 @@ def _activation(card: ActivationCard) -> Drawing:
         *(Line(f"derivative by {name}", "parameter") for name in learned),
     )
     x = _grid(max(-6.0, card.domain[0]), min(6.0, card.domain[1]))
-    return Drawing(f"{card.name} and its derivative", "x", x, lines, _sliders(card.parameters), evaluation)
+    return Drawing(
+        f"{card.name} and its derivative", "x", x, lines, evaluation=evaluation, **_sliders(card, len(lines), len(x))
+    )
 
 
 def _components(card: ActivationCard) -> Drawing:
@@ -96,7 +104,8 @@ def _components(card: ActivationCard) -> Drawing:
         *(Line(f"derivative of component {i} by x", "derivative", i) for i in range(3)),
     )
     title = f"The three components of {card.name}([x, 1, 0]) and their derivatives by x"
-    return Drawing(title, "x", _grid(-6.0, 6.0), lines, _sliders(card.parameters), evaluation)
+    x = _grid(-6.0, 6.0)
+    return Drawing(title, "x", x, lines, evaluation=evaluation, **_sliders(card, len(lines), len(x)))
 
 
 def _bars(card: ActivationCard) -> Plot:
@@ -137,7 +146,7 @@ _TARGETS: dict[str, tuple[Sequence[tuple[str, Any]], bool]] = {
 }
 
 
-def _loss(card: LossCard, fixed: Mapping[str, Any], labels: str, predictions: str) -> Drawing:
+def _loss(card: LossCard, fixed: Mapping[str, Any], labels: str, predictions: str, plot_count: int) -> Drawing:
     function = card.function
     assert function
     targets, several = _TARGETS[labels]
@@ -166,7 +175,10 @@ def _loss(card: LossCard, fixed: Mapping[str, Any], labels: str, predictions: st
             lines += [Line(f"gradient, {name}", "derivative", group)]
     x_name = f"{what} of class 0" if several else what
     title = f"{card.name} against the {x_name}, and its gradient"
-    return Drawing(title, x_name, _grid(low, high), tuple(lines), _sliders(card.parameters), evaluation)
+    x = _grid(low, high)
+    return Drawing(
+        title, x_name, x, tuple(lines), evaluation=evaluation, **_sliders(card, len(lines), plot_count * len(x))
+    )
 
 
 def _grid(low: float, high: float) -> np.ndarray:

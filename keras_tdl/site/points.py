@@ -13,8 +13,6 @@ Role = Literal["value", "derivative", "parameter"]
 Evaluation = Callable[[np.ndarray, Mapping[str, Any]], list[np.ndarray]]
 
 _BISECTIONS = 5
-#: More curves than this make a page heavy; then one parameter moves at a time.
-_MOST_CURVES = 300
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,10 @@ class Plot:
 
 @dataclass(frozen=True)
 class Drawing:
-    """What is to be evaluated for a plot; `evaluate` it for the points."""
+    """What is to be evaluated for a plot; `evaluate` it for the points.
+
+    `combined` says whether each combination of the sliders has a curve; if not, one parameter moves at a time.
+    """
 
     title: str
     x_name: str
@@ -78,13 +79,14 @@ class Drawing:
     lines: tuple[Line, ...]
     sliders: tuple[Slider, ...]
     evaluation: Evaluation
+    combined: bool = True
 
     def settings(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Key and arguments of each curve: all combinations, or where those are too many, each parameter alone."""
+        """Key and arguments of each curve: of all combinations, or of each parameter alone."""
         start = [slider.start for slider in self.sliders]
         counts = [len(slider.values) for slider in self.sliders]
         places = itertools.product(*map(range, counts))
-        if math.prod(counts) * len(self.lines) > _MOST_CURVES:
+        if not self.combined:
             moved = (
                 (*start[:i], place, *start[i + 1 :])
                 for i, slider in enumerate(self.sliders)
