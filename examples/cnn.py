@@ -4,7 +4,7 @@ The book trains one convolution with 16 filters of 3x3, a ReLU and a linear laye
 images a step, for five epochs, and prints the loss after each. The same network is built here with the cross-entropy
 on logits. By default it learns the handwritten digits that scikit-learn ships, so that nothing has to be downloaded;
 `--data cifar10 --epochs 5` takes the book's data through keras.datasets (170 MB once, some minutes) and compares the
-losses. The digits are fewer, 45 steps an epoch in place of 1563, and get fifteen epochs.
+losses. The digits are fewer, 44 steps an epoch in place of 1563, and get fifteen epochs.
 """
 # ruff: noqa: E402 (the backend is chosen before Keras is imported)
 

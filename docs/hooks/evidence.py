@@ -1,4 +1,4 @@
-"""What was measured of an entry, put on its reference page: errors, checks, and the examples that use it.
+"""What is known of an entry elsewhere, put on its reference page: errors, checks, errata, and examples that use it.
 
 A MkDocs hook. It fills the comments that `keras_tdl.site.reference` leaves in its pages.
 """
@@ -12,14 +12,20 @@ from typing import Any
 from compliance_table import BACKENDS, identifier, load, summary_of
 from gallery_examples import examples, used_in
 
-_COMMENT = re.compile(r"<!-- tdl: (accuracy|compliance|examples) (\S+) -->")
-_ACCURACY = json.loads((Path(__file__).parents[1] / "accuracy.json").read_text(encoding="utf-8"))
+_COMMENT = re.compile(r"<!-- tdl: (accuracy|compliance|errata|examples) (\S+) -->")
+_DOCS = Path(__file__).parents[1]
+_ACCURACY = json.loads((_DOCS / "accuracy.json").read_text(encoding="utf-8"))
 _NAMES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Fills the comments."""
-    makers: dict[str, Callable[[str], str]] = {"accuracy": accuracy, "compliance": checks, "examples": used}
+    makers: dict[str, Callable[[str], str]] = {
+        "accuracy": accuracy,
+        "compliance": checks,
+        "errata": errata,
+        "examples": used,
+    }
     return _COMMENT.sub(lambda match: makers[match[1]](match[2]), markdown)
 
 
@@ -75,3 +81,11 @@ def used(name: str) -> str:
     known = examples()
     links = [f"- [{known[example].story[0]}](../../gallery/{example}.md)" for example in names]
     return "\n".join(["## Used in these examples\n", *links, ""])
+
+
+def errata(name: str) -> str:
+    """The sections of the errata that speak of it: those that link to its page."""
+    sections = re.split(r"^## ", (_DOCS / "book" / "errata.md").read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    titles = [re.match(r"(.+?) \{ #(\S+) \}", section) for section in sections if f"/{name}.md" in section]
+    links = [f"[{title[1]}](../../book/errata.md#{title[2]})" for title in titles if title]
+    return "".join(f"- {link}\n" for link in links)

@@ -91,7 +91,7 @@ CARD = register(
         built_in="Keras 3.15.1: 2.6e5 ULP wrong near 0 on TensorFlow; the gradient is 0 below about -17 on JAX.",
         expected_failures={"export.onnx": "ONNX has no expm1, and exp minus 1 would lose the digits"},
         book="2.8",
-        erratum="The book gives the derivative x for x >= 0; it is 1.",
+        erratum="The book gives the derivative x for x >= 0; it is 1. Below 0 the curve is an exponential.",
         sources=(
             Source(
                 authors="D.-A. Clevert, T. Unterthiner, S. Hochreiter",

@@ -135,7 +135,7 @@ CARD = register(
         built_in="Keras 3.15.1: NaN at -inf, gradient NaN at ±inf and 0 below about -88; no beta.",
         book="2.9",
         erratum="The book divides by 1 - e^-x and prints 4.0746 at 4; it is 1 + e^-x and 3.928055160151634. "
-        "Section 2.4 asks activations to be monotone, which swish is not.",
+        "Section 2.4 asks activations to be monotone, which swish is not; its least value is -0.2785, not -inf.",
         sources=(
             Source(
                 authors="S. Elfwing, E. Uchibe, K. Doya",

@@ -64,6 +64,7 @@ CARD = register(
         gradient_formula=r"1-\tanh^2 x=\frac{1}{\cosh^2 x}",
         built_in="Keras 3.15.1: the gradient is computed as 1 - tanh² and is 0 beyond about |x| = 9.",
         book="2.5",
+        erratum="Section 2.5 has tanh saturate less than sigmoid; beyond |x| = 1.663 its slope is the smaller.",
         sources=(
             Source(
                 authors="Y. LeCun, L. Bottou, G. B. Orr, K.-R. Müller",

@@ -118,7 +118,7 @@ CARD = register(
         settings=({"delta": 0.3}, {"delta": 2.0}),
         built_in="Keras 3.15.1 loses delta when a model is saved (keras PR 23286).",
         book="3.4",
-        erratum="Sections 3.2 to 3.4 call the prediction y and the target ȳ; here y_true and y_pred.",
+        erratum="Section 3.4 has the quadratic part penalise outliers; it is the linear part that they get.",
         sources=(
             Source(
                 authors="P. J. Huber",

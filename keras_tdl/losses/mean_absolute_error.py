@@ -98,7 +98,7 @@ CARD = register(
         built_in="Keras 3.15.1 gives an exact prediction the gradient 1 on JAX and 0 elsewhere, and loses dtype when a "
         "model is saved.",
         book="3.3",
-        erratum="Sections 3.2 to 3.4 call the prediction y and the target ȳ; here y_true and y_pred.",
+        erratum="Sections 3.2 and 3.3 call the prediction y and the target ȳ; here y_true and y_pred.",
         sources=(
             Source(
                 authors="R. Koenker and G. Bassett",

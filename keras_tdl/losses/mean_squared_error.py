@@ -81,7 +81,7 @@ CARD = register(
         gradient_formula=r"\frac2n(\hat y_i-y_i)",
         built_in="Keras 3.15.1 loses dtype when a model is saved.",
         book="3.2",
-        erratum="Sections 3.2 to 3.4 call the prediction y and the target ȳ; here y_true and y_pred.",
+        erratum="Sections 3.2 and 3.3 call the prediction y and the target ȳ; here y_true and y_pred.",
         sources=(
             Source(
                 authors="A.-M. Legendre",

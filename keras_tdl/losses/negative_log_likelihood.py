@@ -140,6 +140,7 @@ CARD = register(
         settings=({"ignore_class": 2}, {"class_weight": [0.5, 1.0, 2.0, 0.0]}),
         built_in="Keras 3.15.1 has none.",
         book="table 6",
+        erratum="Table 6 pairs it with softmax; it takes log-probabilities, as log-softmax gives them.",
         sources=(
             Source(
                 authors="R. A. Fisher",

@@ -100,7 +100,6 @@ CARD = register(
         settings=({"labels": "binary"}, {"margin": 0.3}, {"margin": 2.0}),
         built_in="Keras 3.15.1 guesses the label format from each batch: a batch of signed labels that are all 1 is "
         "read as binary, and a batch with a stray label is not converted; there is no margin.",
-        book="3.1",
         sources=(
             Source(
                 authors="Y. Tang",

@@ -34,7 +34,6 @@ class Options(Config):
     """What stands in mkdocs.yml."""
 
     package = config_options.Type(str, default="keras_tdl")
-    errata = config_options.Optional(config_options.Type(str))
     cache = config_options.Type(str, default=".cache/keras_tdl")
 
 
@@ -80,8 +79,7 @@ class Plugin(BasePlugin[Options]):
             overview.CHEAT_SHEET: overview.cheat_sheet(),
         }
         for entry in self.entries:
-            errata = self.config.errata and f"../../{self.config.errata}"
-            made[reference.path_of(entry.card)] = reference.page(entry, len(self.plots[entry.card.name]), errata)
+            made[reference.path_of(entry.card)] = reference.page(entry, len(self.plots[entry.card.name]))
             made[reference.source_path_of(entry)] = reference.source_page(entry)
         for path, content in made.items():
             files.append(File.generated(config, path, content=content))

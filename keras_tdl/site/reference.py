@@ -41,8 +41,8 @@ def title_of(card: Card) -> str:
     return f"{card.name} ({', '.join(card.aliases)})" if card.aliases else card.name
 
 
-def page(entry: Entry, plot_count: int, book: str | None) -> str:
-    """The whole page. `book` is the path of the page with the book's errata, if the site has one."""
+def page(entry: Entry, plot_count: int) -> str:
+    """The whole page. Hooks may fill its comments with what is known elsewhere."""
     card = entry.card
     parts = [
         f"---\ntitle: {title_of(card)}\ndescription: {card.summary!r}\nsearch:\n  boost: 4\n---\n",
@@ -56,7 +56,7 @@ def page(entry: Entry, plot_count: int, book: str | None) -> str:
         _facts(card),
         f"<!-- tdl: accuracy {card.name} -->\n\n<!-- tdl: compliance {card.name} -->\n",
         f"## In Keras\n\n{card.built_in}\n" if card.built_in else "",
-        _book(card, book),
+        _book(card),
         f"<!-- tdl: examples {card.name} -->\n",
         _sources(card.sources),
         _interface(entry),
@@ -168,15 +168,14 @@ def number(value: float) -> str:
     return f"{value:.7g}".replace("inf", "∞").replace("-", "−")
 
 
-def _book(card: Card, errata: str | None) -> str:
+def _book(card: Card) -> str:
     if not card.book:
         return ""
     section = f"Section {card.book}" if card.book[0].isdigit() else card.book.capitalize()
     lines = [f"## In the book\n\n{section} of *The Theory of Deep Learning*.\n"]
     if card.erratum:
-        more = f" [All errata]({errata})." if errata else ""
-        lines.append(f'!!! warning "Erratum"\n    {card.erratum}{more}\n')
-    return "\n".join(lines)
+        lines.append(f'!!! warning "Erratum"\n    {card.erratum}\n')
+    return "\n".join([*lines, f"<!-- tdl: errata {card.name} -->\n"])
 
 
 def _sources(sources: Sequence[Source]) -> str:
