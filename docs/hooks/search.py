@@ -13,10 +13,20 @@ from mkdocs.plugins import event_priority
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.pages import Page
 
 #: Sections of reference pages that answer a question; the others repeat them or are code.
 _ANSWERS = ("When to use it", "In Keras", "In the book")
 _LONGEST = 110
+
+
+#: Address -> title, in which a function has its other names too.
+_titles: dict[str, str] = {}
+
+
+def on_page_content(html: str, page: "Page", **_: Any) -> None:
+    """Remembers the title; that in the navigation is shorter."""
+    _titles[page.url] = str(page.meta.get("title", page.title))
 
 
 # After the search plugin has written the index, before the offline plugin copies it into a script.
@@ -36,8 +46,8 @@ def is_searched(record: dict[str, Any]) -> bool:
 
 
 def shortened(record: dict[str, Any]) -> dict[str, Any]:
-    """A record with the beginning of its text, without tags."""
+    """A record with the beginning of its text, without tags, and the full title of its page."""
     text = " ".join(unescape(re.sub(r"<[^>]+>", " ", record["text"])).split())
     if len(text) > _LONGEST:
         text = text[:_LONGEST].rpartition(" ")[0]
-    return {**record, "text": text.replace("<", "&lt;")}
+    return {**record, "title": _titles.get(record["location"], record["title"]), "text": text.replace("<", "&lt;")}

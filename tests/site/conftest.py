@@ -68,11 +68,14 @@ def open_page(browser, site_url):
         page = context.new_page()
         page.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("requestfailed", lambda request: wrong.append(f"failed: {request.url}"))
+        page.on("requestfailed", lambda request: wrong.append(f"failed: {request.url}") if broken(request) else None)
         page.on("response", lambda r: wrong.append(f"{r.status}: {r.url}") if r.status >= 400 else None)
         page.on("request", lambda request: wrong.append(f"foreign: {request.url}") if foreign(request.url) else None)
         page.goto(address if ":" in address else site_url + address)
         return page
+
+    def broken(request):
+        return request.failure != "net::ERR_ABORTED"  # which is what leaving a page does
 
     def foreign(url):
         return urlsplit(url).netloc not in ("", urlsplit(site_url).netloc)
