@@ -143,30 +143,28 @@ plugins:
   - keras_tdl:
       package: acme
   - mkdocstrings
-markdown_extensions:
-  - attr_list
-  - def_list
-  - pymdownx.arithmatex: {{generic: true}}
-  - pymdownx.highlight
-  - pymdownx.superfences
 nav:
   - index.md
   - Reference: tdl:reference
 """
 
 
+@pytest.mark.parametrize("interfaces", [True, False])
 @pytest.mark.parametrize("directories", ["true", "false"])
-def test_a_plug_in_gets_its_pages(world, tmp_path, directories):
+def test_a_plug_in_gets_its_pages(world, tmp_path, directories, interfaces):
     world.install("acme", room("triple"))
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "index.md").write_text("# acme\n\n<!-- tdl: plot triple 0 -->\n")
-    (tmp_path / "mkdocs.yml").write_text(CONFIG.format(directories=directories))
+    config = CONFIG.format(directories=directories)
+    (tmp_path / "mkdocs.yml").write_text(config if interfaces else config.replace("  - mkdocstrings\n", ""))
     build(load_config(str(tmp_path / "mkdocs.yml")))
     ending = "/index.html" if directories == "true" else ".html"
     page = (tmp_path / "site" / f"reference/activations/triple{ending}").read_text()
     data = json.loads(re.search(r'<tdl-curve.*?<script type="application/json">(.*?)</script>', page)[1])
     assert data["curves"][""][0] == [points.rounded(3 * np.float32(x)) for x in data["x"]]
     assert set(data["curves"][""][1]) == {3.0}
+    assert ("doc-contents" in page) == interfaces
+    assert not re.search(r"^:::|arithmatex\">\\\\|\{ \.", page, re.MULTILINE)
     assert (tmp_path / "site/assets/tdl/tdl-curve.js").exists()
     assert "swish" not in "".join(path.name for path in (tmp_path / "site").rglob("*"))
     assert "<tdl-curve" in (tmp_path / "site/index.html").read_text()

@@ -4,6 +4,7 @@
       - search
       - keras_tdl:
           package: acme
+      - mkdocstrings  # for the interfaces
 
 A comment `<!-- tdl: … -->` in any page is replaced: `plot NAME 0` by a curve, `activations` and `losses` by tables.
 In the navigation the value `tdl:reference` stands for all the pages.
@@ -27,6 +28,8 @@ _STYLES = ("katex/katex.min.css", "tdl-curve.css")
 _PLOT = re.compile(r"<!-- tdl: plot (\S+) (\d+) -->")
 _COMPARE = re.compile(r"<!-- tdl: compare (.+?) -->")
 _SHEET = "<!-- tdl: sheet -->"
+# What the pages are written with, whatever the site's own pages use.
+_EXTENSIONS = ("attr_list", "def_list", "pymdownx.arithmatex", "pymdownx.highlight", "pymdownx.superfences")
 _NAVIGATION = "tdl:reference"
 
 
@@ -56,6 +59,8 @@ class Plugin(BasePlugin[Options]):
         self.plots = {entry.card.name: store.stored_plots(entry, folder) for entry in self.entries}
         self.groups = overview.compared(self.plots, {entry.card.name: entry.card for entry in self.entries})
         self.versions = store.versions()
+        config.markdown_extensions += [name for name in _EXTENSIONS if name not in config.markdown_extensions]
+        config.mdx_configs.setdefault("pymdownx.arithmatex", {})["generic"] = True
         config.extra_css = [*(f"{_ASSETS}/{name}" for name in _STYLES), *config.extra_css]
         config.extra_javascript = [f"{_ASSETS}/tdl-curve.js", *config.extra_javascript]
         if config.nav:
@@ -79,7 +84,8 @@ class Plugin(BasePlugin[Options]):
             overview.CHEAT_SHEET: overview.cheat_sheet(),
         }
         for entry in self.entries:
-            made[reference.path_of(entry.card)] = reference.page(entry, len(self.plots[entry.card.name]))
+            plot_count = len(self.plots[entry.card.name])
+            made[reference.path_of(entry.card)] = reference.page(entry, plot_count, "mkdocstrings" in config.plugins)
             made[reference.source_path_of(entry)] = reference.source_page(entry)
         for path, content in made.items():
             files.append(File.generated(config, path, content=content))

@@ -41,8 +41,8 @@ def title_of(card: Card) -> str:
     return f"{card.name} ({', '.join(card.aliases)})" if card.aliases else card.name
 
 
-def page(entry: Entry, plot_count: int) -> str:
-    """The whole page. Hooks may fill its comments with what is known elsewhere."""
+def page(entry: Entry, plot_count: int, interface: bool = True) -> str:
+    """The whole page. Hooks may fill its comments with what is known elsewhere; `interface` needs mkdocstrings."""
     card = entry.card
     parts = [
         f"---\ntitle: {title_of(card)}\ndescription: {card.summary!r}\nsearch:\n  boost: 4\n---\n",
@@ -59,7 +59,7 @@ def page(entry: Entry, plot_count: int) -> str:
         _book(card),
         f"<!-- tdl: examples {card.name} -->\n",
         _sources(card.sources),
-        _interface(entry),
+        _interface(entry, interface),
     ]
     return "\n".join(part for part in parts if part)
 
@@ -192,10 +192,11 @@ def _link(link: str) -> str:
     return link
 
 
-def _interface(entry: Entry) -> str:
+def _interface(entry: Entry, interface: bool) -> str:
     card = entry.card
     # by the module that defines it: a room's function has the name of its module
-    members = [f"{m.__module__}.{m.__name__}" for m in (card.function, card.layer) if m is not None]
+    documented = (card.function, card.layer) if interface else ()
+    members = [f"{m.__module__}.{m.__name__}" for m in documented if m is not None]
     blocks = [
         f"::: {member}\n    options:\n      heading_level: 3\n      show_root_full_path: false\n" for member in members
     ]
