@@ -13,6 +13,8 @@ import types
 import keras
 from built import pages, read
 
+# what a page registers is gone after it
+pytest_plugins = ["plugin_world"]
 BACKEND = keras.config.backend()
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?")
 
@@ -49,7 +51,7 @@ def near(printed, stated):
     return abs(float(printed) - float(stated)) <= 1.01 * unit
 
 
-def test_blocks(path, tmp_path, monkeypatch, request):
+def test_blocks(path, world, tmp_path, monkeypatch, request):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     name = "page_" + re.sub(r"\W", "_", request.node.callspec.id)
