@@ -88,7 +88,7 @@ CARD = register(
         gradient_formula=r"\begin{cases}1&x>0\\ \alpha\,e^x&x\le 0\end{cases}",
         parameters=(Parameter(name="alpha", default=1.0, valid="a number above 0", slider=(0.1, 3.0)),),
         settings=({"alpha": 0.1}, {"alpha": 2.5}),
-        built_in="Keras 3.15.1: 2.6e5 ULP wrong near 0 on TensorFlow; the gradient is 0 below about -17 there and on JAX.",
+        built_in="Keras 3.15.1: 2.6e5 ULP wrong near 0 on TensorFlow; gradient 0 below about -17 there and on JAX.",
         expected_failures={"export.onnx": "ONNX has no expm1, and exp minus 1 would lose the digits"},
         book="2.8",
         erratum="The book gives the derivative x for x >= 0; it is 1. Below 0 the curve is an exponential.",
