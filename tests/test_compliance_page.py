@@ -103,7 +103,7 @@ def test_every_result_that_is_no_pass_has_a_reason():
             text = READ.reasons[link.removeprefix("#")]
             assert text.startswith(f"{check} ")
             for backend in speaking:
-                assert hook.BACKENDS[backend] in text or "all three backends" in text, text
+                assert hook.BACKEND_NAMES[backend] in text or "all three backends" in text, text
                 assert reasons.shortened(cells[backend]["message"]).replace("`", "") in text
 
 
@@ -147,7 +147,7 @@ def test_the_page_is_small():
 
 def test_the_rooms_summaries_make_up_the_table():
     rooms = [name for name, entry in keras_tdl.catalogue().items() if entry.package == "keras_tdl"]
-    for backend in hook.BACKENDS:
+    for backend in hook.BACKEND_NAMES:
         total = sum((Counter(hook.summary_of(name, TABLE)["ours"][backend]) for name in rooms), Counter())
         assert total == hook.counts(TABLE)["keras_tdl"][backend]
     with pytest.raises(KeyError):

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from compliance_reasons import frequent, reasons
 from compliance_table import (
-    BACKENDS,
     MARKS,
     ORIGINS,
     SILENT,
@@ -27,6 +26,8 @@ from compliance_table import (
     short,
     summary_of,
 )
+
+from keras_tdl.testing.processes import BACKEND_NAMES
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -128,11 +129,11 @@ def cell_of(subject: str, check: str, cells: Cells | None) -> str:
     """A cell: one mark if the backends agree, else three; a link to the reason if there is one."""
     if cells is None:
         return "<td></td>"
-    statuses = [cells[backend]["status"] for backend in BACKENDS]
+    statuses = [cells[backend]["status"] for backend in BACKEND_NAMES]
     if len(set(statuses)) == 1:
         marks = mark(statuses[0])
     else:
-        marks = " ".join(mark(status, name) for status, name in zip(statuses, BACKENDS.values(), strict=True))
+        marks = " ".join(mark(status, name) for status, name in zip(statuses, BACKEND_NAMES.values(), strict=True))
     if all(status in SILENT for status in statuses):
         return f"<td>{marks}</td>"
     return f'<td><a href="#{identifier(subject)}.{check}">{marks}</a></td>'
@@ -197,7 +198,7 @@ def summary(table: Table) -> str:
         rows += f'<tbody>\n<tr><th scope="rowgroup" colspan="{len(MARKS) + 1}">{title}</th></tr>\n'
         for backend, count in backends.items():
             cells = "".join(f"<td>{count[status]:,}</td>" for status in MARKS)
-            rows += f'<tr><th scope="row">{BACKENDS[backend]}</th>{cells}</tr>\n'
+            rows += f'<tr><th scope="row">{BACKEND_NAMES[backend]}</th>{cells}</tr>\n'
         rows += "</tbody>\n"
     return f'<table class="cmp-sum">\n<thead><tr><td></td>{head}</tr></thead>\n{rows}</table>'
 
@@ -207,7 +208,7 @@ def form(table: Table) -> str:
     checks = columns(table, list(table["subjects"]))
     return FORM.replace("\\\n", "").format(
         checks="".join(f'<option value="{check}"></option>' for check in checks),
-        backends="".join(f'<option value="{key}">{name}</option>' for key, name in BACKENDS.items()),
+        backends="".join(f'<option value="{key}">{name}</option>' for key, name in BACKEND_NAMES.items()),
         statuses="".join(f'<option value="{letter}">{word}</option>' for letter, word, _ in MARKS.values()),
     )
 
@@ -221,7 +222,7 @@ def page(table: Table, asks: Mapping[str, str], ending: str = ".html") -> str:
         ending: How the address of a page ends.
     """
     count = {origin: sum(backends.values(), Counter()) for origin, backends in counts(table).items()}
-    names = {"python": "Python", "keras": "Keras", **BACKENDS}
+    names = {"python": "Python", "keras": "Keras", **BACKEND_NAMES}
     pages = page_links(table, ending)
     return PAGE.format(
         versions=", ".join(f"{names[key]} {version}" for key, version in table["versions"].items()),

@@ -5,7 +5,9 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from compliance_table import BACKENDS, MARKS, SILENT, Cells, Table, identifier, in_html, short
+from compliance_table import MARKS, SILENT, Cells, Table, identifier, in_html, short
+
+from keras_tdl.testing.processes import BACKEND_NAMES
 
 LONGEST = 150
 FREQUENT = 10
@@ -44,7 +46,11 @@ def _items(subject: str, check: str, cells: Cells) -> Iterator[str]:
 
 def on(backends: Sequence[str]) -> str:
     """The backends in words."""
-    return "all three backends" if len(backends) == len(BACKENDS) else " and ".join(BACKENDS[b] for b in backends)
+    return (
+        "all three backends"
+        if len(backends) == len(BACKEND_NAMES)
+        else " and ".join(BACKEND_NAMES[b] for b in backends)
+    )
 
 
 def reason(fault: str) -> str:

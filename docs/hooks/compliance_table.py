@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from keras_tdl.site.reference import FOLDERS
+from keras_tdl.testing.processes import BACKEND_NAMES
+
 FILE = Path(__file__).parent.parent / "compliance.json"
-BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 ORIGINS = {"keras_tdl": "keras_tdl", "keras": "Keras’s own"}
 #: Status -> the class of its mark, its name, what it means.
 MARKS = {
@@ -76,7 +78,7 @@ def family(check: str) -> str:
 
 def counts(table: Table) -> dict[str, dict[str, Counter[str]]]:
     """Origin -> backend -> status -> how many results."""
-    found = {origin: {backend: Counter[str]() for backend in BACKENDS} for origin in ORIGINS}
+    found = {origin: {backend: Counter[str]() for backend in BACKEND_NAMES} for origin in ORIGINS}
     for row in table["subjects"].values():
         for cells in row["checks"].values():
             for backend, cell in cells.items():
@@ -104,14 +106,14 @@ def summary_of(name: str, table: Table | None = None) -> dict[str, Any]:
         raise KeyError(name)
     beside = dict.fromkeys(row["beside"] for row in own if "beside" in row)
     return {
-        "ours": {backend: _counted(own, backend) for backend in BACKENDS},
+        "ours": {backend: _counted(own, backend) for backend in BACKEND_NAMES},
         "keras": {
             short(key): {
                 backend: {
                     "counts": _counted([rows[key]], backend),
                     "failing": [c for c, cells in rows[key]["checks"].items() if cells[backend]["status"] == "fail"],
                 }
-                for backend in BACKENDS
+                for backend in BACKEND_NAMES
             }
             for key in beside
         },
@@ -128,9 +130,8 @@ def page_links(table: Table, ending: str = ".html") -> dict[str, str]:
     own = {key: row for key, row in table["subjects"].items() if row["origin"] == "keras_tdl"}
     # a function has the room's name; a class without one is written with capitals
     rooms = {plain(short(key)): short(key) for key in reversed(own) if short(key).islower()}
-    folders = {"activation": "activations", "loss": "losses", "layer": "layers", "metric": "metrics"}
     return {
-        key: f"reference/{folders[row['kind']]}/"
+        key: f"reference/{FOLDERS[row['kind']]}/"
         + rooms.get(plain(short(key)), re.sub(r"(?<=[a-z])(?=[A-Z])", "_", short(key)).lower())
         + ending
         for key, row in own.items()

@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from compliance_table import BACKENDS, identifier, load, summary_of
+from compliance_table import identifier, load, summary_of
 from gallery_examples import examples, used_in
+
+from keras_tdl.testing.processes import BACKEND_NAMES
 
 _COMMENT = re.compile(r"<!-- tdl: (accuracy|compliance|errata|examples) (\S+) -->")
 _DOCS = Path(__file__).parents[1]
 _ACCURACY = json.loads((_DOCS / "accuracy.json").read_text(encoding="utf-8"))
-_NAMES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -34,7 +35,8 @@ def accuracy(name: str) -> str:
     measured = _ACCURACY["ulp"].get(name)
     if measured is None:
         return ""
-    head = " | ".join(f"{_NAMES[backend]} {_ACCURACY['versions'][backend].partition('+')[0]}" for backend in BACKENDS)
+    versions = {backend: version.partition("+")[0] for backend, version in _ACCURACY["versions"].items()}
+    head = " | ".join(f"{name} {versions[backend]}" for backend, name in BACKEND_NAMES.items())
     lines = [
         "## Measured error\n",
         "The largest error of value and gradient, in units in the last place of the exact result (ULP), over all "
@@ -43,7 +45,7 @@ def accuracy(name: str) -> str:
         f"| dtype | {head} |\n|---|---|---|---|",
     ]
     for dtype in measured["tensorflow"]:
-        cells = " | ".join(_errors(measured[backend][dtype]) for backend in BACKENDS)
+        cells = " | ".join(_errors(measured[backend][dtype]) for backend in BACKEND_NAMES)
         lines.append(f"| {dtype} | {cells} |")
     return "\n".join([*lines, ""])
 
@@ -55,7 +57,7 @@ def _errors(errors: Mapping[str, Any]) -> str:
 def checks(name: str) -> str:
     """How many checks it passes, and which ones Keras's own fails."""
     found = summary_of(name)
-    ours = [f"{counts['pass']} on {_NAMES[backend]}" for backend, counts in found["ours"].items()]
+    ours = [f"{counts['pass']} on {BACKEND_NAMES[backend]}" for backend, counts in found["ours"].items()]
     failed, expected = (sum(c[status] for c in found["ours"].values()) for status in ("fail", "expected failure"))
     lines = [
         "## Checks\n",

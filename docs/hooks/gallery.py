@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gallery_examples import RUNS, Example, capitalized, examples, used_in, uses
-from gallery_table import BACKENDS, table_html
+from gallery_table import table_html
 
 import keras_tdl
+from keras_tdl.site.reference import path_of
+from keras_tdl.testing.processes import BACKEND_NAMES
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.files import Files
 
 __all__ = ["on_files", "overview", "page", "used_in"]
-
-PLURALS = {"activation": "activations", "loss": "losses", "layer": "layers", "metric": "metrics"}
 
 
 def _size(path: Path) -> tuple[int, int]:
@@ -57,15 +57,14 @@ def page(example: Example) -> str:
         line=line,
         rest=rest,
         playground=PLAYGROUND if example.name == "xor" else "",
-        commands="\n\n".join(COMMANDS.format(label=b, extra=a, name=example.name) for a, b in BACKENDS.items()),
+        commands="\n\n".join(COMMANDS.format(label=b, extra=a, name=example.name) for a, b in BACKEND_NAMES.items()),
         seed=first["seed"],
         epochs=first["epochs"],
-        runs="\n".join(_run(example, backend) for backend in BACKENDS),
+        runs="\n".join(_run(example, backend) for backend in BACKEND_NAMES),
         tables="\n\n".join(_section(example, name) for name in first["tables"]),
         plots="\n\n".join(_figure(example, name) for name in example.figures),
         functions="\n".join(
-            f"- [{name}](../reference/{PLURALS[entries[name].card.kind]}/{name}.md): {entries[name].card.summary}"
-            for name in uses(example)
+            f"- [{name}](../{path_of(entries[name].card)}): {entries[name].card.summary}" for name in uses(example)
         ),
         name=example.name,
         source=example.source.rstrip(),
@@ -75,12 +74,12 @@ def page(example: Example) -> str:
 def _run(example: Example, backend: str) -> str:
     run = example.runs[backend]
     keras_version, version = run["versions"]["keras"], run["versions"][backend].partition("+")[0]
-    return f"| {BACKENDS[backend]} {version} | {keras_version} | {run['seconds']} |"
+    return f"| {BACKEND_NAMES[backend]} {version} | {keras_version} | {run['seconds']} |"
 
 
 def _section(example: Example, title: str) -> str:
-    tables = [example.runs[backend]["tables"][title] for backend in BACKENDS]
-    notes = {BACKENDS[b]: table["note"] for b, table in zip(BACKENDS, tables, strict=True)}
+    tables = [example.runs[backend]["tables"][title] for backend in BACKEND_NAMES]
+    notes = {BACKEND_NAMES[b]: table["note"] for b, table in zip(BACKEND_NAMES, tables, strict=True)}
     same = len(set(notes.values())) == 1
     note = next(iter(notes.values())) if same else "; ".join(f"{label}: {note}" for label, note in notes.items()) + "."
     return f"### {capitalized(title)}\n\n{table_html(tables, title)}\n\n{capitalized(note)}".strip()

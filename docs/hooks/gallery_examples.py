@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gallery_table import BACKENDS
-
 import keras_tdl
+from keras_tdl.testing.processes import BACKEND_NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNS = ROOT / "docs" / "runs"
@@ -55,7 +54,7 @@ def examples() -> dict[str, Example]:
 
 
 def _example(name: str) -> Example:
-    runs = {b: json.loads((RUNS / name / f"{b}.json").read_text(encoding="utf-8")) for b in BACKENDS}
+    runs = {b: json.loads((RUNS / name / f"{b}.json").read_text(encoding="utf-8")) for b in BACKEND_NAMES}
     return Example(name, (ROOT / "examples" / f"{name}.py").read_text(encoding="utf-8"), runs)
 
 

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-#: Backend -> how it is written.
-BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
+from keras_tdl.testing.processes import BACKEND_NAMES
+
 #: More columns than this that differ between backends are shown below each other.
 BESIDE = 2
 
@@ -45,7 +45,7 @@ def _beside(columns: Sequence[str], rows: Rows, differing: Sequence[int]) -> tup
     ]
     head = _line(top)
     if differing:
-        head += _line(_th(label) for _ in differing for label in BACKENDS.values())
+        head += _line(_th(label) for _ in differing for label in BACKEND_NAMES.values())
     body = []
     for runs in rows:
         cells = [_th(runs[0][0], "row")]
@@ -68,7 +68,7 @@ def _below(columns: Sequence[str], rows: Rows, differing: Sequence[int]) -> tupl
     body = []
     for runs in rows:
         agree = len({tuple(run) for run in runs}) == 1
-        labels = ["all"] if agree else BACKENDS.values()
+        labels = ["all"] if agree else BACKEND_NAMES.values()
         for number, (label, run) in enumerate(zip(labels, runs, strict=False)):
             keys = [_th(run[n], "rowgroup", f'rowspan="{len(labels)}"') for n in same] if number == 0 else []
             body.append(_line([*keys, _th(label, "row"), *(_td(run[n]) for n in differing)]))

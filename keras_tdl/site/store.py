@@ -13,6 +13,7 @@ import keras
 from keras_tdl.catalogue import Entry
 from keras_tdl.site.plots import plots
 from keras_tdl.site.points import Line, Plot, Slider
+from keras_tdl.testing.processes import BACKEND_NAMES
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -39,8 +40,7 @@ def _plot(**stored: Any) -> Plot:
 def versions() -> str:
     """Keras and the backend that evaluates, as in `Keras 3.15.1 on TensorFlow 2.21.0`."""
     backend = keras.config.backend()
-    name = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}[backend]
-    return f"Keras {keras.__version__} on {name} {importlib.metadata.version(backend)}"
+    return f"Keras {keras.__version__} on {BACKEND_NAMES[backend]} {importlib.metadata.version(backend)}"
 
 
 def _digest(entry: Entry) -> str:

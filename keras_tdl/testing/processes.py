@@ -8,7 +8,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-BACKENDS = ("tensorflow", "jax", "torch")
+#: The backends, and how they are written.
+BACKEND_NAMES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
+BACKENDS = tuple(BACKEND_NAMES)
 
 _LOAD = """
 import importlib, json, sys

@@ -8,13 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from keras_tdl.testing.processes import BACKENDS, installed_backends
+from keras_tdl.testing.processes import BACKEND_NAMES, BACKENDS, installed_backends
 from keras_tdl.testing.registry import Tier
 from keras_tdl.testing.report import Report, Result
 from keras_tdl.testing.running import BUILDS, NOT_BUILT
 from keras_tdl.testing.worker_process import Ended, WorkerProcess
 
-_CALLED = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 # Seconds a worker has to import the backend and the target, if the limit of a check is less.
 _START = 180.0
 
@@ -130,7 +129,7 @@ def supervise(
 
     def check_on(backend: str) -> Outcome:
         if backend not in installed:
-            problem = f"{_CALLED[backend]} is not installed; pip install 'keras-tdl[{backend}]'"
+            problem = f"{BACKEND_NAMES[backend]} is not installed; pip install 'keras-tdl[{backend}]'"
             return Outcome(backend, "absent", problem)
         tell(Event(backend, "starting"))
         outcome = _Supervision(request, backend, limit, tell, stop).outcome()
