@@ -80,7 +80,7 @@ def test_accessible(kind, scheme, open_page):
     assert results.violations_count == 0, results.generate_report()
 
 
-def test_sizes(site, site_url, open_page):
+def test_sizes(site, site_url, open_page, capsys):
     """Each body compressed as a server would; printed for the largest."""
     sizes = {}
     for name in pages(site):
@@ -94,6 +94,7 @@ def test_sizes(site, site_url, open_page):
         sizes[name] = sum(len(gzip.compress(response.body())) for response in counted)
         page.close()
     largest = sorted(sizes, key=sizes.get, reverse=True)
-    for name in largest[:5]:
-        print(f"{name}: {sizes[name] / 1000:.0f} KB transferred")
+    with capsys.disabled():
+        for name in largest[:5]:
+            print(f"\n{name}: {sizes[name] / 1000:.0f} KB transferred", end="")
     assert sizes[largest[0]] < HEAVIEST
