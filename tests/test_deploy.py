@@ -13,8 +13,6 @@ import pytest
 import keras_tdl
 from keras_tdl.testing import cases, checks_for, parametrize
 
-# an exporter starts a process, and JAX warns of any fork
-pytestmark = pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
 GOLDEN = Path(__file__).parent / "golden"
 CARDS = [entry.card for entry in keras_tdl.catalogue().values() if entry.package == "keras_tdl"]
 CASES = [case for card in CARDS for case in cases(card)]

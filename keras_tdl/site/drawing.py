@@ -168,7 +168,7 @@ def _legend(line: Line) -> str:
 
 
 def _table(plot: Plot) -> str:
-    """Some of the points with the default arguments; the script shows those of the sliders."""
+    """Some of the points with the default arguments; the script shows all of them, and those of the sliders."""
     chosen = sorted({round(i) for i in np.linspace(0, len(plot.x) - 1, min(len(plot.x), _TABLE_ROWS))})
     curves = plot.curves[plot.start]
     head = "".join(f'<th scope="col">{html.escape(line.name)}</th>' for line in plot.lines)
@@ -177,8 +177,8 @@ def _table(plot: Plot) -> str:
         for i in chosen
     )
     return (
-        f'<table data-points="{" ".join(map(str, chosen))}"><thead><tr><th scope="col">{html.escape(plot.x_name)}</th>'
-        f"{head}</tr></thead><tbody>{rows}</tbody></table>"
+        f'<table><thead><tr><th scope="col">{html.escape(plot.x_name)}</th>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
     )
 
 

@@ -43,6 +43,8 @@
       this.data = JSON.parse(this.querySelector("script").textContent);
       this.svg = this.querySelector("figure > svg");
       this.at = projection(this.data.view);
+      this.numbers = this.querySelector(".tdl-numbers");
+      this.numbers.addEventListener("toggle", () => this.update());
       this.places = this.data.sliders.map((slider) => slider.start);
       // drawn last to first, so that the first line lies on top
       this.shapes = [...this.svg.querySelectorAll(".tdl-lines > *")];
@@ -142,10 +144,16 @@
         });
         this.read(values);
       }
-      const table = this.querySelector(".tdl-numbers table");
-      const points = table.dataset.points.split(" ");
-      [...table.tBodies[0].rows].forEach((row, r) =>
-        values.forEach((ys, i) => { row.cells[i + 1].textContent = number(ys[points[r]]); }));
+      this.table(values);
+    }
+
+    // All the points, where the page as loaded has some; only while somebody looks.
+    table(values) {
+      if (!this.numbers.open) return;
+      const { x, bars } = this.data;
+      const row = (at, r) =>
+        make("tr", {}, make("th", { scope: "row" }, bars ? at : number(at)), ...values.map((ys) => make("td", {}, number(ys[r]))));
+      this.numbers.querySelector("tbody").replaceChildren(...x.map(row));
     }
 
     bars(values) {
