@@ -1,5 +1,6 @@
 """docs/compliance.json as the site reads it: rows, columns, counts, and the numbers of one room."""
 
+import functools
 import html
 import json
 import re
@@ -28,6 +29,7 @@ Table = dict[str, Any]
 Cells = Mapping[str, Mapping[str, str]]
 
 
+@functools.cache
 def load() -> Table:
     """The committed table."""
     return json.loads(FILE.read_text(encoding="utf-8"))

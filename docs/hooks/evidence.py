@@ -76,7 +76,7 @@ def checks(name: str) -> str:
 
 
 def used(name: str) -> str:
-    """The examples that use it, with their pictures."""
+    """The examples that use it."""
     names = used_in().get(name)
     if not names:
         return ""

@@ -58,6 +58,7 @@ def _example(name: str) -> Example:
     return Example(name, (ROOT / "examples" / f"{name}.py").read_text(encoding="utf-8"), runs)
 
 
+@functools.cache
 def used_in() -> dict[str, list[str]]:
     """Catalogue name -> the examples that use the function or class, in the order of the overview."""
     found: dict[str, list[str]] = {}

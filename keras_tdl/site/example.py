@@ -31,7 +31,8 @@ _SINGLE = {
     "logits": "[[2.0], [-1.0]]",
     "probabilities": "[[0.9], [0.2]]",
 }
-_CLASSES = ("one_hot", "index", "probabilities", "logits")
+#: Formats of labels that go with one prediction a class.
+OF_CLASSES = ("one_hot", "index", "probabilities", "logits")
 
 
 def markdown(card: Card) -> str:
@@ -92,7 +93,7 @@ def _activation(card: ActivationCard) -> str:
 
 
 def _loss(card: MetricCard) -> str:
-    several = card.labels in _CLASSES
+    several = card.labels in OF_CLASSES
     predictions = (_VECTOR if several else _SINGLE)[card.predictions]
     name = card.kind
     lines = [

@@ -5,7 +5,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from keras_tdl.catalogue import ActivationCard, Card, Entry, LossCard
+from keras_tdl.catalogue.card import MetricCard
 from keras_tdl.site import drawing, maths
+from keras_tdl.site.example import OF_CLASSES
 from keras_tdl.site.points import Line, Plot
 from keras_tdl.site.reference import WORDS, formats, interval, path_of
 
@@ -19,7 +21,6 @@ _OUTPUT = {
     "scores": ("linear", "linear"),
     "real": ("linear", "linear"),
 }
-_OF_CLASSES = ("one_hot", "index", "probabilities", "logits")
 
 
 def compared(plots: Mapping[str, Sequence[Plot]], cards: Mapping[str, Card]) -> dict[str, Plot]:
@@ -91,13 +92,13 @@ def _cell(card: Card, plots: Sequence[Plot], address: Callable[[str], str]) -> s
 
 def _without_words(latex: str) -> str:
     """A formula without its remark, for which the sheet has no room."""
-    return re.sub(r"\\quad\\text\{\([^}]*\)\}", "", latex).replace(r" \quad\text{(on logits)}", "")
+    return re.sub(r" ?\\quad\\text\{\([^}]*\)\}", "", latex)
 
 
 def _short(card: Card) -> str:
     if isinstance(card, ActivationCard):
         return f"range {interval(card.range)}"
-    return " · ".join(f"{WORDS[labels]} × {WORDS[predictions]}" for _, labels, predictions in list(formats(card))[:1])
+    return f"{WORDS[card.labels]} × {WORDS[card.predictions]}" if isinstance(card, MetricCard) else ""
 
 
 def activation_table(entries: Sequence[Entry]) -> str:
@@ -115,7 +116,7 @@ def loss_table(entries: Sequence[Entry]) -> str:
     for card in (entry.card for entry in entries if isinstance(entry.card, LossCard)):
         for arguments, labels, predictions in formats(card):
             written = ", ".join(f"`{name}={value!r}`" for name, value in arguments.items()) or "none"
-            output = _OUTPUT[predictions][labels in _OF_CLASSES]
+            output = _OUTPUT[predictions][labels in OF_CLASSES]
             found.append((labels, output, f"[`{card.name}`](../{path_of(card)})", written))
     order = list(WORDS)
     found.sort(key=lambda row: (order.index(row[0]), row[1]))

@@ -58,7 +58,6 @@ class Plugin(BasePlugin[Options]):
         folder = Path(config.config_file_path).parent / self.config.cache
         self.plots = {entry.card.name: store.stored_plots(entry, folder) for entry in self.entries}
         self.groups = overview.compared(self.plots, {entry.card.name: entry.card for entry in self.entries})
-        self.versions = store.versions()
         config.markdown_extensions += [name for name in _EXTENSIONS if name not in config.markdown_extensions]
         config.mdx_configs.setdefault("pymdownx.arithmatex", {})["generic"] = True
         config.extra_css = [*(f"{_ASSETS}/{name}" for name in _STYLES), *config.extra_css]

@@ -90,10 +90,10 @@ def index(entries: Sequence[Entry]) -> str:
 
 
 def _formulas(card: Card) -> str:
-    names = {"activation": "Derivative", "loss": "Gradient"}
+    name = "Derivative" if card.kind == "activation" else "Gradient"
     parts = [f"$$\n{card.formula}\n$$\n"] if card.formula else []
     if card.gradient_formula:
-        parts.append(f"{names.get(card.kind, 'Gradient')}:\n\n$$\n{card.gradient_formula}\n$$\n")
+        parts.append(f"{name}:\n\n$$\n{card.gradient_formula}\n$$\n")
     return "\n".join(parts)
 
 

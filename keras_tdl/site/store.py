@@ -1,6 +1,7 @@
 """Evaluated plots on disk, so that a site is built again without evaluating anything."""
 
 import dataclasses
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -45,7 +46,9 @@ def versions() -> str:
 
 def _digest(entry: Entry) -> str:
     own = Path(sys.modules[entry.module].__file__ or "")
-    digest = hashlib.sha256(versions().encode())
-    for path in sorted({*_PACKAGE.rglob("*.py"), own}):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+    return hashlib.sha256(versions().encode() + _package_digest() + own.read_bytes()).hexdigest()[:16]
+
+
+@functools.cache
+def _package_digest() -> bytes:
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(_PACKAGE.rglob("*.py")))).digest()
