@@ -46,11 +46,20 @@ def assert_read_out(curve, data, key):
     for reading, ys in zip(readings, data["curves"][key], strict=True):
         assert number(reading.rpartition(" = ")[2]) == ys[index]
     read = "table => [...table.tBodies[0].rows].map(row => [...row.cells].map(cell => cell.textContent))"
-    if not curve.locator(".tdl-numbers").evaluate("details => details.open"):
-        curve.locator(".tdl-numbers summary").click()
+    open_numbers(curve)
     rows = curve.locator(".tdl-numbers table").evaluate(read)
     numbers = zip(data["x"], *data["curves"][key], strict=True)
     assert [[number(cell) for cell in row] for row in rows] == [list(row) for row in numbers]
+
+
+def open_numbers(curve):
+    """Opens the table, and waits until it is filled: browsers tell of the opening some time after the click."""
+    curve.locator(".tdl-numbers").evaluate(
+        """details => details.open || new Promise(filled => {
+            details.addEventListener("toggle", filled, {once: true});
+            details.querySelector("summary").click();
+        }).then(() => true)"""
+    )
 
 
 def test_keyboard(open_page):
@@ -122,7 +131,7 @@ def test_bars(open_page):
     heights = curve.locator("rect.tdl-bar").evaluate_all("bars => bars.map(bar => Number(bar.getAttribute('height')))")
     for height, value in zip(heights, values, strict=True):
         assert abs(height - value * (bottom - top)) < 0.11
-    curve.locator(".tdl-numbers summary").click()
+    open_numbers(curve)
     assert curve.locator("tbody tr").nth(1).locator("td").text_content() == drawing.number(values[1])
 
 
