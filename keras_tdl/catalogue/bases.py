@@ -171,7 +171,8 @@ class _Weight(keras.losses.Loss):
         return ops.ones((), dtype=self.dtype)
 
 
-_WEIGHT = _Weight(reduction="none", dtype="float32")
+# named, since a class name that begins with an underscore is no name for TensorFlow
+_WEIGHT = _Weight(name="weight", reduction="none", dtype="float32")
 
 
 class _Weighted(keras.losses.Loss):

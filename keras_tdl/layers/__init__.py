@@ -8,6 +8,7 @@ from keras_tdl.activations.prelu import PReLU
 from keras_tdl.activations.softmax import Softmax
 from keras_tdl.activations.step import Step
 from keras_tdl.activations.swish import Swish
+from keras_tdl.layers.linear_head import LinearHead
 from keras_tdl.layers.perceptron import NotSeparated, Perceptron
 from keras_tdl.layers.rbf import RBF
 
@@ -17,6 +18,7 @@ __all__ = [
     "BipolarStep",
     "LeakyReLU",
     "Linear",
+    "LinearHead",
     "NotSeparated",
     "PReLU",
     "Perceptron",

@@ -8,6 +8,7 @@ from keras_tdl.losses.exponential_loss import ExponentialLoss, exponential_loss
 from keras_tdl.losses.hinge import Hinge, hinge
 from keras_tdl.losses.huber import Huber, huber
 from keras_tdl.losses.kl_divergence import KLDivergence, kl_divergence
+from keras_tdl.losses.linear_sparse_categorical_crossentropy import LinearSparseCategoricalCrossentropy
 from keras_tdl.losses.mean_absolute_error import MeanAbsoluteError, mean_absolute_error
 from keras_tdl.losses.mean_squared_error import MeanSquaredError, mean_squared_error
 from keras_tdl.losses.multiclass_hinge import MulticlassHinge, multiclass_hinge
@@ -31,6 +32,7 @@ __all__ = [
     "Hinge",
     "Huber",
     "KLDivergence",
+    "LinearSparseCategoricalCrossentropy",
     "MeanAbsoluteError",
     "MeanSquaredError",
     "MulticlassHinge",

@@ -15,13 +15,16 @@ from keras_tdl.numerics.validation import check_choice, check_number
 LABELS = ("signed", "binary")
 
 
-def class_indices(y_true: Any, y_pred: Any, ignore_class: int | None = None) -> tuple[Any, Any, Any]:
+def class_indices(
+    y_true: Any, y_pred: Any, ignore_class: int | None = None, classes: int | None = None
+) -> tuple[Any, Any, Any]:
     """Class indices for predictions with the classes on the last axis.
 
     Args:
         y_true: Indices, shape `(...)` or `(..., 1)`, of any numeric dtype.
         y_pred: Predictions, shape `(..., classes)`.
         ignore_class: An index that counts as valid and is replaced by 0.
+        classes: How many classes there are, where `y_pred` does not have them on its last axis.
 
     Returns:
         int32 indices, shape `(..., 1)`, 0 where invalid or ignored; whether each label counts, shape `(...)`;
@@ -31,7 +34,6 @@ def class_indices(y_true: Any, y_pred: Any, ignore_class: int | None = None) -> 
         ValueError: If the shapes do not fit, as with one-hot labels; or, where the values can be seen, if an index
             is not an integer from 0 to `classes - 1`. In compiled code an invalid index cannot raise: see `poison`.
     """
-    classes = y_pred.shape[-1]
     if len(y_true.shape) == len(y_pred.shape) - 1:
         y_true = ops.expand_dims(y_true, -1)
     if not same_shape(y_true.shape[:-1], y_pred.shape[:-1]) or y_true.shape[-1] != 1:
@@ -40,7 +42,9 @@ def class_indices(y_true: Any, y_pred: Any, ignore_class: int | None = None) -> 
             f"y_true.shape={tuple(y_true.shape)}, y_pred.shape={tuple(y_pred.shape)}. "
             "For one-hot labels use the categorical loss, or take the argmax."
         )
-    check_several(y_pred)
+    if classes is None:
+        check_several(y_pred)
+        classes = y_pred.shape[-1]
     ignored = ops.zeros_like(y_true, dtype="bool") if ignore_class is None else ops.equal(y_true, ignore_class)
     valid = ops.logical_and(y_true >= 0, y_true < classes)
     if "float" in keras.backend.standardize_dtype(y_true.dtype):

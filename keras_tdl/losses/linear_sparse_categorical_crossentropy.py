@@ -1,0 +1,101 @@
+"""Cross-entropy of integer labels, from features and the weights of a `LinearHead`. Book, end of section 3.6."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_tdl.catalogue import Loss
+from keras_tdl.catalogue.heads import Held
+from keras_tdl.numerics import check_class_index, check_count, check_number, check_weights, class_indices, poison
+from keras_tdl.numerics.linear import linear_cross_entropy
+
+
+@keras.saving.register_keras_serializable("keras_tdl")
+class LinearSparseCategoricalCrossentropy(Loss):
+    """Sparse categorical cross-entropy of a `keras_tdl.layers.LinearHead`, without its logits.
+
+    Formula: as `keras_tdl.losses.sparse_categorical_crossentropy` on the logits of the head, plus
+    `z_loss logsumexp(logits)²`. The logits are made in blocks of classes, and their gradient is never held.
+
+    The predictions are the features that the head passes on, shape `(..., width)`; the targets are class indices from
+    0 to `units - 1`, shape `(...)`, or with a last axis of size 1. With `ignore_class`, the mean is taken over the
+    labels that are left, and is 0 if there are none. A label out of range raises ValueError where its value can be
+    seen; in compiled code it gives the loss NaN.
+
+    Args:
+        head: The `LinearHead` whose output is the model's. A model is saved together with its loss; a loss that is
+            copied or loaded without its model has no weights, and says so.
+        ignore_class: A label that does not count, such as -1; may be out of range.
+        label_smoothing: Share of the target spread evenly over all classes, from 0 to 1.
+        class_weight: One factor from 0 for each class, applied by the true class; `None` for none.
+        z_loss: Factor from 0 of the squared log-normaliser, which keeps logits from drifting (1e-4 is usual).
+        block_size: Number of classes in a block, from 1; `None` for one that suits the shapes.
+        reduction: How samples are joined, as in `keras.losses.Loss`.
+        name: Name of the loss.
+        dtype: Dtype of labels and losses; `None` means `keras.config.floatx()`. It must hold every class index
+            exactly, as float32 does up to 16,777,216 classes.
+
+    Raises:
+        TypeError: If an argument is of another type.
+        ValueError: If an argument is out of its range, or there are more classes than `dtype` can tell apart.
+
+    Examples:
+        >>> import keras
+        >>> import numpy as np
+        >>> import keras_tdl
+        >>> head = keras_tdl.layers.LinearHead(units=4, kernel_initializer="zeros")
+        >>> features = head(np.ones((2, 3), "float32"))
+        >>> loss = keras_tdl.losses.LinearSparseCategoricalCrossentropy(head)
+        >>> print(keras.ops.convert_to_numpy(loss([0, 3], features)).round(4))
+        1.3863
+
+    Source: E. Wijmans et al., 2024, arXiv:2411.09009; A. Chowdhery et al., 2022, arXiv:2204.02311 (z-loss).
+    """
+
+    stand_in = (0.0, 0.5)
+
+    def __init__(
+        self,
+        head: Any,
+        ignore_class: int | None = None,
+        label_smoothing: float = 0.0,
+        class_weight: Sequence[float] | None = None,
+        z_loss: float = 0.0,
+        block_size: int | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "linear_sparse_categorical_crossentropy",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(reduction=reduction, name=name, dtype=dtype)
+        self.head = Held.of(head, self.dtype)
+        self.ignore_class = check_class_index("ignore_class", ignore_class)
+        self.label_smoothing = check_number("label_smoothing", label_smoothing, least=0, most=1)
+        self.class_weight = check_weights("class_weight", class_weight, size=self.head.layer.units)
+        self.z_loss = check_number("z_loss", z_loss, least=0)
+        self.block_size = None if block_size is None else check_count("block_size", block_size)
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        loss = super().__call__(y_true, y_pred, sample_weight)
+        for metric in self.head.layer.observers:
+            metric.observe(y_true, y_pred, sample_weight)
+        return loss
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        head = self.head.ready(y_pred)
+        labels, counts, allowed = class_indices(y_true, y_pred, self.ignore_class, classes=head.units)
+        labels = ops.reshape(labels, (-1,))
+        losses = linear_cross_entropy(
+            ops.reshape(ops.cast(y_pred, head.compute_dtype), (-1, head.width)),
+            head.kernel,
+            head.bias,
+            labels,
+            label_smoothing=self.label_smoothing,
+            z_loss=self.z_loss,
+            soft_cap=head.soft_cap,
+            block_size=self.block_size,
+        )
+        if self.class_weight is not None:
+            losses = losses * ops.take(ops.convert_to_tensor(self.class_weight, dtype=losses.dtype), labels)
+        return poison(ops.reshape(losses, ops.shape(y_pred)[:-1]), allowed, counts)
