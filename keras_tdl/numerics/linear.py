@@ -1,19 +1,36 @@
-"""A linear layer joined with softmax cross-entropy, without ever holding the logits of all classes.
+"""A linear layer joined with softmax cross-entropy, for so many classes that the logits do not fit in memory.
 
-The kernel is `(classes, features)`, as in an Embedding, so that a block of classes is a run of rows.
+The classes are taken in blocks, and only the logits of one block exist at a time. The forward pass keeps, for each
+token, its own logit and the log-sum-exp of the others; the backward pass computes each block's logits again:
+
+    distance = log sum over k != y of exp(z_k) - z_y
+    -log p_y = softplus(distance),   p_y - 1 = -sigmoid(distance),   p_k = exp(z_k - z_y - softplus(distance))
+
+None of these cancels, however confident the class. The kernel is `(classes, width)`, as in an Embedding, so that a
+block of classes is a run of rows, and an Embedding's weights serve as they are.
 """
 
+import importlib
 from typing import Any
 
 import keras
 from keras import ops
 
+_backend = importlib.import_module(f"keras_tdl.numerics.linear_{keras.config.backend()}")
 
-def _logits(features: Any, kernel: Any, bias: Any, soft_cap: float | None) -> Any:
-    dtype = "float64" if keras.backend.standardize_dtype(features.dtype) == "float64" else "float32"
-    logits = ops.matmul(ops.cast(features, dtype), ops.transpose(ops.cast(kernel, dtype)))
-    logits = logits if bias is None else logits + ops.cast(bias, dtype)
-    return logits if soft_cap is None else soft_cap * ops.tanh(logits / soft_cap)
+#: Logits in a block, of all tokens: large enough for fast matrix products, small enough for a cache.
+BUDGET = 2**22
+#: Classes in a block, at the least, however many tokens there are; and tokens where their number is not known.
+LEAST, USUAL = 256, 4096
+
+
+def block_of(tokens: int | None, classes: int, block_size: int | None) -> int:
+    """Classes in a block: `block_size`, or so many that the blocks are of nearly one size and hold `BUDGET` logits."""
+    if block_size is not None:
+        return min(block_size, classes)
+    size = max(BUDGET // max(USUAL if tokens is None else tokens, 1), LEAST)
+    blocks = -(-classes // size)
+    return -(-classes // blocks)
 
 
 def linear_cross_entropy(
@@ -26,27 +43,81 @@ def linear_cross_entropy(
     soft_cap: float | None = None,
     block_size: int | None = None,
 ) -> Any:
-    """Sparse categorical cross-entropy of `features kernel^T + bias`."""
-    z = _logits(features, kernel, bias, soft_cap)
-    own = ops.take_along_axis(z, ops.expand_dims(labels, -1), axis=-1)[..., 0]
-    lse = ops.logsumexp(z, axis=-1)
-    loss = (1.0 - label_smoothing) * (lse - own) + label_smoothing * (lse - ops.mean(z, axis=-1))
-    return loss + z_loss * lse * lse
+    """Sparse categorical cross-entropy of the logits `z = features kernel^T + bias`, which are never held at once.
+
+    ```
+    loss = (1 - s) (lse - z_y) + s (lse - mean(z)) + z_loss lse^2,   lse = log(sum(exp(z))),   s = label_smoothing
+    ```
+
+    The gradients of features, kernel and bias are those of the formula, with one rounding of each logit, and the same
+    each time. Half-precision features are multiplied with float32 accumulation; all else is float32.
+
+    Args:
+        features: Shape `(tokens, width)`.
+        kernel: Shape `(classes, width)`.
+        bias: Shape `(classes,)`, or `None`.
+        labels: int32 class indices, shape `(tokens,)`. They must be in range.
+        label_smoothing: Share of the label that is spread over all classes, from 0 to 1.
+        z_loss: Weight of the squared log-sum-exp.
+        soft_cap: If not `None`, the logits are `soft_cap tanh(z / soft_cap)`.
+        block_size: Classes in a block, at least 1; under `keras.distribution` on each device. `None`: chosen from
+            the shapes.
+
+    Returns:
+        The loss of each token, shape `(tokens,)`, float32 (float64 for float64 features).
+    """
+    features, kernel, bias = _tensors(features, kernel, bias)
+    block = block_of(features.shape[0], kernel.shape[0], block_size)
+    return _backend.linear_cross_entropy(
+        features, kernel, bias, ops.cast(labels, "int32"), label_smoothing, z_loss, soft_cap, block
+    )
 
 
 def linear_ranks(features: Any, kernel: Any, bias: Any, labels: Any, block_size: int | None = None) -> Any:
-    """How many classes have a higher logit than the label's, or the same one and a lower index."""
-    z = _logits(features, kernel, bias, None)
-    labels = ops.expand_dims(labels, -1)
-    own = ops.take_along_axis(z, labels, axis=-1)
-    earlier = ops.arange(z.shape[-1], dtype="int32") < labels
-    above = ops.logical_or(z > own, ops.logical_and(ops.equal(z, own), earlier))
-    return ops.sum(ops.cast(above, "int32"), axis=-1)
+    """How many classes come before the label's, when sorted by logit: 0 if the label's is the highest.
+
+    Of equal logits that of the lower class comes first. A soft cap would not change the order.
+
+    Args:
+        features: Shape `(tokens, width)`.
+        kernel: Shape `(classes, width)`.
+        bias: Shape `(classes,)`, or `None`.
+        labels: int32 class indices, shape `(tokens,)`. They must be in range.
+        block_size: Classes in a block, as for `linear_cross_entropy`.
+
+    Returns:
+        Shape `(tokens,)`, int32, without a gradient.
+    """
+    features, kernel, bias = _tensors(features, kernel, bias)
+    block = block_of(features.shape[0], kernel.shape[0], block_size)
+    return _backend.linear_ranks(*_constant(features, kernel, bias), ops.cast(labels, "int32"), block)
 
 
 def linear_top_k(
     features: Any, kernel: Any, bias: Any, k: int, soft_cap: float | None = None, block_size: int | None = None
 ) -> tuple[Any, Any]:
-    """The `k` highest logits, highest first, and their classes; of equal logits the lower class first."""
-    values, classes = ops.top_k(_logits(features, kernel, bias, soft_cap), k)
-    return values, ops.cast(classes, "int32")
+    """The highest logits of each token and their classes, highest first; of equal logits the lower class first.
+
+    Args:
+        features: Shape `(tokens, width)`.
+        kernel: Shape `(classes, width)`.
+        bias: Shape `(classes,)`, or `None`.
+        k: How many, from 1 to `classes`.
+        soft_cap: If not `None`, the logits are `soft_cap tanh(z / soft_cap)`.
+        block_size: Classes in a block, as for `linear_cross_entropy`, but at least `k`.
+
+    Returns:
+        The logits, float32 (float64 for float64 features), and the classes, int32, both of shape `(tokens, k)` and
+        without a gradient.
+    """
+    features, kernel, bias = _tensors(features, kernel, bias)
+    block = max(k, block_of(features.shape[0], kernel.shape[0], block_size))
+    return _backend.linear_top_k(*_constant(features, kernel, bias), k, soft_cap, block)
+
+
+def _tensors(*arguments: Any) -> list[Any]:
+    return [None if argument is None else ops.convert_to_tensor(argument) for argument in arguments]
+
+
+def _constant(*tensors: Any) -> list[Any]:
+    return [None if tensor is None else ops.stop_gradient(tensor) for tensor in tensors]

@@ -1,0 +1,228 @@
+"""`keras_tdl.numerics.linear` on JAX.
+
+Where Keras splits a kernel's classes over devices, slicing them would make every device gather the whole kernel. So
+the kernel is viewed as `(shards, classes of a shard, width)`, and a step takes one block of every shard at once. What
+is summed in the loop stays on its device until the loop has ended.
+"""
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import keras
+from jax import lax
+
+HALF = (jnp.float16, jnp.bfloat16)
+
+
+def _shards(classes: int) -> int:
+    """A number of shards of which each is on one device, whichever axis of the mesh the classes are split over."""
+    distribution = keras.distribution.distribution()
+    if distribution is None:
+        return 1
+    mesh = distribution.device_mesh
+    axes = zip(mesh.axis_names, mesh.shape, strict=True)
+    return math.gcd(classes, math.prod(size for name, size in axes if name != distribution.batch_dim_name))
+
+
+def _by_shard(kernel: Any, bias: Any) -> tuple[Any, Any]:
+    shards = _shards(kernel.shape[0])
+    kernel = kernel.reshape(shards, -1, kernel.shape[1])
+    return kernel, None if bias is None else bias.reshape(shards, -1)
+
+
+def _over_blocks(step: Callable[[Any, int, Any], Any], state: Any, classes: int, block: int, first: int = 0) -> Any:
+    """Applies `state = step(start, size, state)` to all blocks; the last may be smaller."""
+    whole, rest = divmod(classes, block)
+    state = lax.fori_loop(first, whole, lambda i, state: step(i * block, block, state), state)
+    return step(whole * block, rest, state) if rest else state
+
+
+def _dtype(features: Any, kernel: Any) -> Any:
+    return jnp.promote_types(jnp.promote_types(features.dtype, kernel.dtype), jnp.float32)
+
+
+def _product(formula: str, left: Any, right: Any, dtype: Any) -> Any:
+    return jnp.einsum(formula, left, right, preferred_element_type=dtype)
+
+
+def _factor(rows: Any, features: Any) -> Any:
+    """Rows of the kernel in the dtype in which they are multiplied: that of half-precision features."""
+    return rows.astype(features.dtype if features.dtype in HALF else _dtype(features, rows))
+
+
+def _rows(kernel: Any, start: Any, size: int, features: Any) -> Any:
+    return _factor(lax.dynamic_slice_in_dim(kernel, start, size, axis=1), features)
+
+
+def _block(features: Any, kernel: Any, bias: Any, start: Any, size: int, soft_cap: float | None) -> tuple[Any, Any]:
+    """Logits `(shards, size, tokens)`, of which XLA sums rows faster than columns, and their classes."""
+    dtype = _dtype(features, kernel)
+    logits = _product("sbw,nw->sbn", _rows(kernel, start, size, features), features, dtype)
+    if bias is not None:
+        logits += lax.dynamic_slice_in_dim(bias, start, size, axis=1).astype(dtype)[..., None]
+    if soft_cap is not None:
+        logits = soft_cap * jnp.tanh(logits / soft_cap)
+    shards, classes, _ = kernel.shape
+    indices = classes * jnp.arange(shards)[:, None] + start + jnp.arange(size)
+    return logits, indices[..., None]
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(4, 5, 6, 7))
+def linear_cross_entropy(
+    features: Any,
+    kernel: Any,
+    bias: Any,
+    labels: Any,
+    label_smoothing: float,
+    z_loss: float,
+    soft_cap: float | None,
+    block: int,
+) -> Any:
+    """The loss of each token."""
+    return _forward(features, kernel, bias, labels, label_smoothing, z_loss, soft_cap, block)[0]
+
+
+def _forward(
+    features: Any,
+    kernel: Any,
+    bias: Any,
+    labels: Any,
+    label_smoothing: float,
+    z_loss: float,
+    soft_cap: float | None,
+    block: int,
+) -> tuple[Any, tuple[Any, ...]]:
+    by_shard, bias_by_shard = _by_shard(kernel, bias)
+    shards, classes, _ = by_shard.shape
+    dtype = _dtype(features, kernel)
+
+    def step(start: Any, size: int, state: tuple[Any, ...]) -> tuple[Any, ...]:
+        largest, total, own, sum_ = state
+        logits, indices = _block(features, by_shard, bias_by_shard, start, size, soft_cap)
+        is_own = indices == labels
+        own += jnp.sum(jnp.where(is_own, logits, 0.0), axis=1)
+        if label_smoothing:
+            sum_ += jnp.sum(logits, axis=1)
+        others = jnp.where(is_own, -jnp.inf, logits)
+        larger = jnp.maximum(largest, jnp.max(others, axis=1))
+        total = total * jnp.exp(largest - larger) + jnp.sum(jnp.exp(others - larger[:, None]), axis=1)
+        return larger, total, own, sum_
+
+    zero = jnp.zeros((shards, features.shape[0]), dtype)
+    # not -inf, of which the difference to itself is NaN
+    start = (jnp.full_like(zero, jnp.finfo(dtype).min), zero, zero, zero)
+    largest, total, own, sum_ = _over_blocks(step, start, classes, min(block, classes))
+    top = jnp.max(largest, axis=0)
+    own = jnp.sum(own, axis=0)
+    distance = top - own + jnp.log(jnp.sum(total * jnp.exp(largest - top), axis=0))
+    loss = jnp.maximum(distance, 0.0) + jnp.log1p(jnp.exp(-jnp.abs(distance)))
+    log_sum = own + loss
+    if label_smoothing:
+        mean = jnp.sum(sum_, axis=0) / kernel.shape[0]
+        loss = (1.0 - label_smoothing) * loss + label_smoothing * (log_sum - mean)
+    if z_loss:
+        loss += z_loss * log_sum * log_sum
+    return loss, (features, kernel, bias, labels, distance, log_sum)
+
+
+def _backward(
+    label_smoothing: float,
+    z_loss: float,
+    soft_cap: float | None,
+    block: int,
+    kept: tuple[Any, ...],
+    upstream: Any,
+) -> tuple[Any, ...]:
+    features, kernel, bias, labels, distance, log_sum = kept
+    by_shard, bias_by_shard = _by_shard(kernel, bias)
+    shards, classes, width = by_shard.shape
+    dtype = _dtype(features, kernel)
+    factor = 1.0 + 2.0 * z_loss * log_sum
+    uniform = label_smoothing / kernel.shape[0]
+    # factor p_y - 1 + smoothing - uniform, with p_y - 1 = -sigmoid(distance)
+    small = jnp.exp(-jnp.abs(distance))
+    high, low = 1.0 / (1.0 + small), small / (1.0 + small)
+    wrong, right = jnp.where(distance < 0, low, high), jnp.where(distance < 0, high, low)
+    own = (factor - 1.0) * right - wrong + (label_smoothing - uniform)
+
+    def step(start: Any, size: int, state: tuple[Any, ...]) -> tuple[Any, ...]:
+        of_features, of_kernel, of_bias = state
+        logits, indices = _block(features, by_shard, bias_by_shard, start, size, soft_cap)
+        p = jnp.exp(logits - log_sum)
+        slope = factor * p - uniform
+        slope = jnp.where(indices == labels, own, slope) * upstream
+        if soft_cap is not None:
+            slope *= 1.0 - jnp.square(logits / soft_cap)
+        if bias is not None:
+            of_bias = lax.dynamic_update_slice_in_dim(of_bias, jnp.sum(slope, axis=-1), start, axis=1)
+        rows = _rows(by_shard, start, size, features)
+        slope = slope.astype(rows.dtype)
+        of_features += _product("sbn,sbw->snw", slope, rows, dtype)
+        of_rows = _product("sbn,nw->sbw", slope, features, dtype)
+        return of_features, lax.dynamic_update_slice_in_dim(of_kernel, of_rows, start, axis=1), of_bias
+
+    start = (
+        jnp.zeros((shards, *features.shape), dtype),
+        jnp.zeros((shards, classes, width), dtype),
+        jnp.zeros((shards, classes if bias is not None else 0), dtype),
+    )
+    of_features, of_kernel, of_bias = _over_blocks(step, start, classes, min(block, classes))
+    return (
+        jnp.sum(of_features, axis=0).astype(features.dtype),
+        of_kernel.reshape(kernel.shape).astype(kernel.dtype),
+        None if bias is None else of_bias.reshape(bias.shape).astype(bias.dtype),
+        None,
+    )
+
+
+linear_cross_entropy.defvjp(_forward, _backward)
+
+
+def linear_ranks(features: Any, kernel: Any, bias: Any, labels: Any, block: int) -> Any:
+    """How many classes come before the label's."""
+    dtype = _dtype(features, kernel)
+    own = _product("nw,nw->n", features, _factor(kernel[labels], features), dtype)
+    own = own if bias is None else own + bias[labels].astype(dtype)
+    kernel, bias = _by_shard(kernel, bias)
+
+    def step(start: Any, size: int, ranks: Any) -> Any:
+        logits, indices = _block(features, kernel, bias, start, size, None)
+        before = (logits > own) & (indices != labels) | (logits == own) & (indices < labels)
+        return ranks + jnp.sum(before, axis=1, dtype="int32")
+
+    shards, classes, _ = kernel.shape
+    ranks = _over_blocks(step, jnp.zeros((shards, features.shape[0]), "int32"), classes, min(block, classes))
+    return jnp.sum(ranks, axis=0, dtype="int32")
+
+
+def linear_top_k(features: Any, kernel: Any, bias: Any, k: int, soft_cap: float | None, block: int) -> tuple[Any, Any]:
+    """The highest logits and their classes."""
+    kernel, bias = _by_shard(kernel, bias)
+    _, classes, _ = kernel.shape
+    block = min(block, classes)
+
+    def highest(logits: Any, indices: Any, k: int) -> tuple[Any, Any]:
+        # of equal values lax.top_k takes the first: those found in earlier blocks and shards come first
+        logits, chosen = lax.top_k(logits, k)
+        return logits, jnp.take_along_axis(indices, chosen, axis=-1)
+
+    def step(start: Any, size: int, found: tuple[Any, Any]) -> tuple[Any, Any]:
+        logits, indices = _block(features, kernel, bias, start, size, soft_cap)
+        logits, indices = (jnp.moveaxis(tensor, -1, 0) for tensor in (logits, indices.astype("int32")))
+        indices = jnp.broadcast_to(indices, logits.shape)
+        return highest(
+            jnp.concatenate([found[0], logits], axis=-1),
+            jnp.concatenate([found[1], indices], axis=-1),
+            min(k, classes),
+        )
+
+    tokens, shards = features.shape[0], kernel.shape[0]
+    # the first block fills the list, so that it never holds anything but classes
+    none = jnp.zeros((tokens, shards, 0), _dtype(features, kernel)), jnp.zeros((tokens, shards, 0), "int32")
+    found = step(0, block, none)
+    logits, indices = _over_blocks(step, found, classes, block, first=1)
+    return highest(logits.reshape(tokens, -1), indices.reshape(tokens, -1), k)
