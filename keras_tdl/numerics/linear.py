@@ -60,8 +60,8 @@ def linear_cross_entropy(
         label_smoothing: Share of the label that is spread over all classes, from 0 to 1.
         z_loss: Weight of the squared log-sum-exp.
         soft_cap: If not `None`, the logits are `soft_cap tanh(z / soft_cap)`.
-        block_size: Classes in a block, at least 1; under `keras.distribution` on each device. `None`: chosen from
-            the shapes.
+        block_size: Classes in a block, at least 1; with a kernel split over devices, those of all devices together.
+            `None`: chosen from the shapes.
 
     Returns:
         The loss of each token, shape `(tokens,)`, float32 (float64 for float64 features).

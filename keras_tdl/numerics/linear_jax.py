@@ -28,10 +28,11 @@ def _shards(classes: int) -> int:
     return math.gcd(classes, math.prod(size for name, size in axes if name != distribution.batch_dim_name))
 
 
-def _by_shard(kernel: Any, bias: Any) -> tuple[Any, Any]:
+def _by_shard(kernel: Any, bias: Any, block: int) -> tuple[Any, Any, int]:
+    """Kernel and bias with an axis of shards, and a shard's part of a block."""
     shards = _shards(kernel.shape[0])
     kernel = kernel.reshape(shards, -1, kernel.shape[1])
-    return kernel, None if bias is None else bias.reshape(shards, -1)
+    return kernel, None if bias is None else bias.reshape(shards, -1), -(-block // shards)
 
 
 def _over_blocks(step: Callable[[Any, int, Any], Any], state: Any, classes: int, block: int, first: int = 0) -> Any:
@@ -96,7 +97,7 @@ def _forward(
     soft_cap: float | None,
     block: int,
 ) -> tuple[Any, tuple[Any, ...]]:
-    by_shard, bias_by_shard = _by_shard(kernel, bias)
+    by_shard, bias_by_shard, part = _by_shard(kernel, bias, block)
     shards, classes, _ = by_shard.shape
     dtype = _dtype(features, kernel)
 
@@ -115,7 +116,7 @@ def _forward(
     zero = jnp.zeros((shards, features.shape[0]), dtype)
     # not -inf, of which the difference to itself is NaN
     start = (jnp.full_like(zero, jnp.finfo(dtype).min), zero, zero, zero)
-    largest, total, own, sum_ = _over_blocks(step, start, classes, min(block, classes))
+    largest, total, own, sum_ = _over_blocks(step, start, classes, part)
     top = jnp.max(largest, axis=0)
     own = jnp.sum(own, axis=0)
     distance = top - own + jnp.log(jnp.sum(total * jnp.exp(largest - top), axis=0))
@@ -138,7 +139,7 @@ def _backward(
     upstream: Any,
 ) -> tuple[Any, ...]:
     features, kernel, bias, labels, distance, log_sum = kept
-    by_shard, bias_by_shard = _by_shard(kernel, bias)
+    by_shard, bias_by_shard, part = _by_shard(kernel, bias, block)
     shards, classes, width = by_shard.shape
     dtype = _dtype(features, kernel)
     factor = 1.0 + 2.0 * z_loss * log_sum
@@ -170,7 +171,7 @@ def _backward(
         jnp.zeros((shards, classes, width), dtype),
         jnp.zeros((shards, classes if bias is not None else 0), dtype),
     )
-    of_features, of_kernel, of_bias = _over_blocks(step, start, classes, min(block, classes))
+    of_features, of_kernel, of_bias = _over_blocks(step, start, classes, part)
     return (
         jnp.sum(of_features, axis=0).astype(features.dtype),
         of_kernel.reshape(kernel.shape).astype(kernel.dtype),
@@ -187,7 +188,7 @@ def linear_ranks(features: Any, kernel: Any, bias: Any, labels: Any, block: int)
     dtype = _dtype(features, kernel)
     own = _product("nw,nw->n", features, _factor(kernel[labels], features), dtype)
     own = own if bias is None else own + bias[labels].astype(dtype)
-    kernel, bias = _by_shard(kernel, bias)
+    kernel, bias, part = _by_shard(kernel, bias, block)
 
     def step(start: Any, size: int, ranks: Any) -> Any:
         logits, indices = _block(features, kernel, bias, start, size, None)
@@ -195,15 +196,16 @@ def linear_ranks(features: Any, kernel: Any, bias: Any, labels: Any, block: int)
         return ranks + jnp.sum(before, axis=1, dtype="int32")
 
     shards, classes, _ = kernel.shape
-    ranks = _over_blocks(step, jnp.zeros((shards, features.shape[0]), "int32"), classes, min(block, classes))
+    ranks = _over_blocks(step, jnp.zeros((shards, features.shape[0]), "int32"), classes, part)
     return jnp.sum(ranks, axis=0, dtype="int32")
 
 
 def linear_top_k(features: Any, kernel: Any, bias: Any, k: int, soft_cap: float | None, block: int) -> tuple[Any, Any]:
     """The highest logits and their classes."""
-    kernel, bias = _by_shard(kernel, bias)
+    kernel, bias, part = _by_shard(kernel, bias, block)
     _, classes, _ = kernel.shape
-    block = min(block, classes)
+    # the first block fills the list, so that it never holds anything but classes
+    part = max(part, min(k, classes))
 
     def highest(logits: Any, indices: Any, k: int) -> tuple[Any, Any]:
         # of equal values lax.top_k takes the first: those found in earlier blocks and shards come first
@@ -221,8 +223,7 @@ def linear_top_k(features: Any, kernel: Any, bias: Any, k: int, soft_cap: float 
         )
 
     tokens, shards = features.shape[0], kernel.shape[0]
-    # the first block fills the list, so that it never holds anything but classes
     none = jnp.zeros((tokens, shards, 0), _dtype(features, kernel)), jnp.zeros((tokens, shards, 0), "int32")
-    found = step(0, block, none)
-    logits, indices = _over_blocks(step, found, classes, block, first=1)
+    found = step(0, part, none)
+    logits, indices = _over_blocks(step, found, classes, part, first=1)
     return highest(logits.reshape(tokens, -1), indices.reshape(tokens, -1), k)
