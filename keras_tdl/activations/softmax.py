@@ -55,7 +55,7 @@ def _product(x: Any, vector: Any) -> Any:
     return ops.where(is_largest, -ops.sum(others, axis=-1, keepdims=True), others)
 
 
-_softmax = with_gradient(_value, (_product,), symmetric=True)
+_softmax = with_gradient(_value, (_product,), symmetric=True, kernel="softmax")
 
 
 class Softmax(Activation):

@@ -32,6 +32,7 @@ class with_gradient:  # noqa: N801 - reads as a verb where it is used
             (a loss), that axis.
         symmetric: Whether the function maps rows to rows with a symmetric Jacobian (softmax). Then a derivative
             takes a vector as one more, last argument and returns the Jacobian's product with it.
+        kernel: Name under which a backend may have a kernel of its own for large tensors; `None` for none.
     """
 
     def __init__(
@@ -40,11 +41,13 @@ class with_gradient:  # noqa: N801 - reads as a verb where it is used
         derivatives: Sequence[Callable[..., Any] | None],
         axis: int | None = None,
         symmetric: bool = False,
+        kernel: str | None = None,
     ) -> None:
         self.value = value
         self.derivatives = tuple(derivatives)
         self.axis = axis
         self.symmetric = symmetric
+        self.kernel = kernel
         self.name = f"{value.__module__}.{value.__qualname__}"
         _by_name[self.name] = self
 

@@ -8,34 +8,58 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from keras_tdl.numerics.constants import join
+from keras_tdl.numerics.constants import is_large, join
+
+
+def apply(function: Any, constants: tuple[Any, ...], *tensors: Any) -> Any:
+    """The value of a `with_gradient` function, differentiated by its derivatives.
+
+    Large tensors are computed by one compiled kernel, outside of `jax.jit` too, where a chain of operations would
+    write each of its steps to memory; and what is kept for the backward pass are the tensors, not the derivatives.
+    """
+    return (_compiled if is_large(tensors) else _differentiable)(function, constants, *tensors)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def apply(function: Any, constants: tuple[Any, ...], *tensors: Any) -> Any:
-    """The value of a `with_gradient` function, differentiated by its derivatives."""
+def _differentiable(function: Any, constants: tuple[Any, ...], *tensors: Any) -> Any:
     return function.value(*join(constants, tensors))
 
 
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def _recomputed(function: Any, constants: tuple[Any, ...], *tensors: Any) -> Any:
+    return function.value(*join(constants, tensors))
+
+
+_compiled = jax.jit(_recomputed, static_argnums=(0, 1))
+
+
+def _tangent(function: Any, constants: tuple[Any, ...], index: int, tangent: Any, *tensors: Any) -> Any:
+    """What a tangent of the tensor of that index adds to the result's."""
+    moving = [d for d, constant in zip(function.derivatives, constants, strict=True) if constant is None]
+    arguments = join(constants, tensors)
+    if function.symmetric:
+        return moving[index](*arguments, tangent)
+    term = moving[index](*arguments) * tangent
+    return term if function.axis is None else jnp.sum(term, function.axis)
+
+
 def _jvp(
-    function: Any, constants: tuple[Any, ...], primals: tuple[Any, ...], tangents: tuple[Any, ...]
+    recompute: bool, function: Any, constants: tuple[Any, ...], primals: tuple[Any, ...], tangents: tuple[Any, ...]
 ) -> tuple[Any, Any]:
-    arguments = join(constants, primals)
-    result = function.value(*arguments)
+    result = function.value(*join(constants, primals))
     total = jnp.zeros_like(result)
     moving = [d for d, constant in zip(function.derivatives, constants, strict=True) if constant is None]
-    for derivative, tangent in zip(moving, tangents, strict=True):
+    for index, (derivative, tangent) in enumerate(zip(moving, tangents, strict=True)):
         if derivative is None or isinstance(tangent, jax.custom_derivatives.SymbolicZero):
             continue
-        if function.symmetric:
-            total += derivative(*arguments, tangent)
-            continue
-        term = derivative(*arguments) * tangent
-        total += term if function.axis is None else jnp.sum(term, function.axis)
+        term = functools.partial(_tangent, function, constants, index)
+        # without a barrier between the two passes, since XLA knows best what to compute again inside one program
+        total += (jax.checkpoint(term, prevent_cse=False) if recompute else term)(tangent, *primals)
     return result, total
 
 
-apply.defjvp(_jvp, symbolic_zeros=True)
+_differentiable.defjvp(functools.partial(_jvp, False), symbolic_zeros=True)
+_recomputed.defjvp(functools.partial(_jvp, True), symbolic_zeros=True)
 
 
 def visible(tensor: Any) -> np.ndarray | None:

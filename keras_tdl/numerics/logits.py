@@ -34,18 +34,21 @@ def compare_to_largest(logits: Any) -> tuple[Any, Any, Any, Any]:
     """How far each logit is below the largest.
 
     Returns:
-        `distance` to the largest logit, `odds` exp(-distance) but 0 at the (first) largest, their sum `rest`
-        with the axis kept, and `is_largest`, True at the (first) largest.
+        `distance` to the largest logit, `odds` exp(-distance) but 0 at the largest if only one is, their sum `rest`
+        with the axis kept, less 1 if several are the largest, and `is_largest`, True at the largest if only one is.
     """
-    # not ops.max, which raises on an empty batch on TensorFlow
-    index = ops.expand_dims(ops.argmax(logits, axis=-1), -1)
-    largest = ops.take_along_axis(logits, index, axis=-1)
+    # from -inf, since TensorFlow's maximum of no rows at all raises; and no argmax, which is slow when compiled
+    largest = ops.max(logits, axis=-1, keepdims=True, initial=float("-inf"))
     distance, error = subtract_exactly(largest, logits)
     # a rounded distance of 80 would make exp wrong by 64 ULP; beyond 1e4 exp is 0 and the error may be NaN
     correction = ops.where(distance < 1e4, error, 0.0)
-    is_largest = ops.arange(logits.shape[-1], dtype=index.dtype) == index
-    odds = ops.where(is_largest, 0.0, ops.exp(-distance) * (1.0 - correction))
-    return distance, odds, ops.sum(odds, axis=-1, keepdims=True), is_largest
+    is_top = ops.equal(logits, largest)
+    more = ops.sum(ops.cast(is_top, distance.dtype), axis=-1, keepdims=True) - 1.0
+    below = ops.where(is_top, 0.0, ops.exp(-distance) * (1.0 - correction))
+    # equal largest logits have probabilities up to 1/2, for which nothing cancels: they are treated as all others
+    odds = ops.where(ops.logical_and(is_top, more > 0), 1.0, below)
+    is_largest = ops.logical_and(is_top, ops.equal(more, 0))
+    return distance, odds, ops.sum(below, axis=-1, keepdims=True) + more, is_largest
 
 
 def negative_log_softmax(logits: Any) -> Any:

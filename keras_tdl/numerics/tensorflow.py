@@ -6,29 +6,51 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_tdl.numerics.constants import join
+from keras_tdl.numerics.constants import is_large, join
 
 
 def apply(function: Any, constants: tuple[Any, ...], *tensors: Any) -> Any:
-    """The value of a `with_gradient` function, differentiated by its derivatives."""
+    """The value of a `with_gradient` function, differentiated by its derivatives.
+
+    Outside of `tf.function` large tensors are computed by one compiled kernel, where a chain of operations would
+    write each of its steps to memory. Inside, it is the caller who chooses to compile, by `jit_compile`.
+    """
     moving = [d for d, constant in zip(function.derivatives, constants, strict=True) if constant is None]
+
+    def value(*tensors: Any) -> Any:
+        return function.value(*join(constants, tensors))
+
+    def gradient(upstream: Any, *tensors: Any) -> list[Any]:
+        arguments = join(constants, tensors)
+        if function.symmetric:
+            return [None if derivative is None else derivative(*arguments, upstream) for derivative in moving]
+        upstream = upstream if function.axis is None else tf.expand_dims(upstream, function.axis)
+        return [
+            None if derivative is None else _sum_to(upstream * derivative(*arguments), tensor)
+            for derivative, tensor in zip(moving, tensors, strict=True)
+        ]
+
+    if tf.executing_eagerly() and is_large(tensors):
+        value, gradient = _compiled(function, constants, value, gradient)
 
     @tf.custom_gradient
     def call(*tensors: Any) -> tuple[Any, Callable[..., Any]]:
-        arguments = join(constants, tensors)
-
-        def gradient(upstream: Any) -> list[Any]:
-            if function.symmetric:
-                return [None if derivative is None else derivative(*arguments, upstream) for derivative in moving]
-            upstream = upstream if function.axis is None else tf.expand_dims(upstream, function.axis)
-            return [
-                None if derivative is None else _sum_to(upstream * derivative(*arguments), tensor)
-                for derivative, tensor in zip(moving, tensors, strict=True)
-            ]
-
-        return function.value(*arguments), gradient
+        # a tape would record the steps of the value too, and keep them all
+        silent = [tf.stop_gradient(tensor) for tensor in tensors] if tf.executing_eagerly() else tensors
+        return value(*silent), lambda upstream: gradient(upstream, *tensors)
 
     return call(*tensors)
+
+
+_kernels: dict[Any, tuple[Any, Any]] = {}
+
+
+def _compiled(function: Any, constants: tuple[Any, ...], value: Any, gradient: Any) -> tuple[Any, Any]:
+    """`value` and `gradient` as programs of XLA, kept for the next call."""
+    key = (function.name, constants)
+    if key not in _kernels:
+        _kernels[key] = (tf.function(value, jit_compile=True), tf.function(gradient, jit_compile=True))
+    return _kernels[key]
 
 
 def _sum_to(gradient: Any, tensor: Any) -> Any:

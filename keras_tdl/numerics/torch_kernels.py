@@ -1,0 +1,141 @@
+"""PyTorch's own kernels, where they are exact or can be made so: one pass over memory in place of a chain of them.
+
+They write to a block of the result, which then serves as their only temporary. What they compute is stated where the
+functions are, in `keras_tdl.activations` and `keras_tdl.numerics`.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+
+_aten = torch.ops.aten
+_LARGEST = 3e38  # stands in for infinity, where these kernels multiply it by 0
+
+#: Elements of a block, whose steps stay in a processor's cache and still occupy several threads.
+BLOCK = 2**17
+#: The same for a few steps that need no memory but the result's.
+IN_PLACE = 2**20
+#: For a single step.
+WHOLE = 2**62
+
+
+class Step(NamedTuple):
+    """How a value or a gradient is written to `out`, and how many elements at a time."""
+
+    fill: Callable[..., None]
+    block: int = BLOCK
+
+
+class Kernel(NamedTuple):
+    """PyTorch's way to a function."""
+
+    value: Step
+    #: In the order of the tensors.
+    gradients: tuple[Step, ...]
+    #: Whether it is right for the constants; `None` stands for a tensor.
+    fits: Callable[..., bool]
+
+
+def _is_number(x: None, number: float | None) -> bool:
+    return number is not None
+
+
+def _always(*constants: Any) -> bool:
+    return True
+
+
+def _elu(out: torch.Tensor, x: torch.Tensor, alpha: float) -> None:
+    _aten.elu.out(x, alpha, 1, 1, out=out)
+
+
+def _elu_gradient(out: torch.Tensor, upstream: torch.Tensor, x: torch.Tensor, alpha: float) -> None:
+    _aten.elu_backward.grad_input(upstream, alpha, 1, 1, False, x, grad_input=out)
+
+
+def _leaky_relu(out: torch.Tensor, x: torch.Tensor, negative_slope: float) -> None:
+    _aten.leaky_relu.out(x, negative_slope, out=out)
+
+
+def _leaky_relu_gradient(out: torch.Tensor, upstream: torch.Tensor, x: torch.Tensor, negative_slope: float) -> None:
+    _aten.leaky_relu_backward.grad_input(upstream, x, negative_slope, False, grad_input=out)
+
+
+def _silu(out: torch.Tensor, x: torch.Tensor, beta: float) -> None:
+    torch.clamp(x, min=-_LARGEST, out=out)
+    _aten.silu.out(out, out=out)
+
+
+def _silu_gradient(out: torch.Tensor, upstream: torch.Tensor, x: torch.Tensor, beta: float) -> None:
+    torch.clamp(x, -_LARGEST, _LARGEST, out=out)
+    _aten.silu_backward.grad_input(upstream, out, grad_input=out)
+
+
+def _sigmoid(out: torch.Tensor, x: torch.Tensor) -> None:
+    torch.sigmoid(x, out=out)
+
+
+def _sigmoid_gradient(out: torch.Tensor, upstream: torch.Tensor, x: torch.Tensor) -> None:
+    # s (1 - s) of s(-|x|), which is not above 1/2: then 1 - s keeps its digits
+    torch.abs(x, out=out).neg_().sigmoid_()
+    _aten.sigmoid_backward.grad_input(upstream, out, grad_input=out)
+
+
+def _tanh(out: torch.Tensor, x: torch.Tensor) -> None:
+    torch.tanh(x, out=out)
+
+
+def _tanh_gradient(out: torch.Tensor, upstream: torch.Tensor, x: torch.Tensor) -> None:
+    # 1 / cosh(x)^2 = 4 s (1 - s) of s(-2 |x|)
+    torch.abs(x, out=out).mul_(-2.0).sigmoid_()
+    _aten.sigmoid_backward.grad_input(upstream, out, grad_input=out)
+    out.mul_(4.0)
+
+
+def _probabilities(x: torch.Tensor) -> torch.Tensor:
+    # in float64, where the difference to the largest score is exact
+    return torch.softmax(x.clamp(max=_LARGEST), -1, dtype=torch.float64)
+
+
+def _softmax(out: torch.Tensor, x: torch.Tensor) -> None:
+    out.copy_(_probabilities(x))
+
+
+def _softmax_gradient(out: torch.Tensor, upstream: torch.Tensor, x: torch.Tensor) -> None:
+    p = _probabilities(x)
+    gradient = _aten._softmax_backward_data(upstream.double(), p, -1, torch.float64)
+    # a confident class's entry, where 1 - p would cancel, is minus the sum of the others
+    index = x.argmax(-1, keepdim=True)
+    others = gradient.scatter_(-1, index, 0.0).sum(-1, keepdim=True)
+    out.copy_(gradient.scatter_(-1, index, -others))
+
+
+def _prelu(out: torch.Tensor, x: torch.Tensor, slope: torch.Tensor) -> None:
+    torch.mul(x, slope, out=out)
+    torch.where(x > 0, x, out, out=out)
+
+
+def _prelu_gradient(out: torch.Tensor, upstream: torch.Tensor, x: torch.Tensor, slope: torch.Tensor) -> None:
+    torch.mul(upstream, slope, out=out)
+    torch.where(x > 0, upstream, out, out=out)
+
+
+def _prelu_slope_gradient(out: torch.Tensor, upstream: torch.Tensor, x: torch.Tensor, slope: torch.Tensor) -> None:
+    out.add_(x.clamp(max=0.0).mul_(upstream).sum_to_size(out.shape))
+
+
+_LEAKY_RELU = Kernel(Step(_leaky_relu, WHOLE), (Step(_leaky_relu_gradient, WHOLE),), _is_number)
+
+#: By the name that `with_gradient` is given; the first that fits is taken.
+KERNELS: dict[str | None, tuple[Kernel, ...]] = {
+    "elu": (Kernel(Step(_elu, WHOLE), (Step(_elu_gradient, WHOLE),), _is_number),),
+    "leaky_relu": (_LEAKY_RELU,),
+    "prelu": (
+        _LEAKY_RELU,
+        Kernel(Step(_prelu, IN_PLACE), (Step(_prelu_gradient, IN_PLACE), Step(_prelu_slope_gradient)), _always),
+    ),
+    "swish": (Kernel(Step(_silu, IN_PLACE), (Step(_silu_gradient, IN_PLACE),), lambda x, beta: beta == 1.0),),
+    "sigmoid": (Kernel(Step(_sigmoid, WHOLE), (Step(_sigmoid_gradient, IN_PLACE),), _always),),
+    "tanh": (Kernel(Step(_tanh, WHOLE), (Step(_tanh_gradient, IN_PLACE),), _always),),
+    "softmax": (Kernel(Step(_softmax), (Step(_softmax_gradient),), _always),),
+}
