@@ -20,6 +20,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
+#: So that the process's growth is the memory in use: large blocks go back to the system at once, and TensorFlow does
+#: without the allocator that comes with oneDNN.
+MEMORY_ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20), "TF_ENABLE_ONEDNN_OPTS": "0"}
 BACKENDS = ("tensorflow", "jax", "torch")
 
 
@@ -39,6 +42,7 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, help="cores to use; all that this process may use by default")
     parser.add_argument("--device", choices=["cpu"], help="leave the GPU alone")
     parser.add_argument("--json", type=Path, metavar="FILE", help="file for the numbers; others of it are kept")
+    parser.add_argument("--part", choices=["times", "memory"], help="only one half; both by default")
     parser.add_argument("--measure", type=Path, metavar="FILE", help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
@@ -73,43 +77,47 @@ def measure(chosen: argparse.Namespace) -> None:
     """Measures on the active backend, in this process."""
     if chosen.threads and hasattr(os, "sched_setaffinity"):  # JAX counts the cores it may use, and nothing else
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: chosen.threads])
-    from benchmarks import speed_cells
+    from benchmarks import speed_cells, speed_memory
     from benchmarks.processes import versions
 
     choice = speed_cells.Choice(
         chosen.kind, listed(chosen.only), listed(chosen.mode), chosen.dtype, chosen.size, chosen.all, chosen.quick
     )
     try:
-        cells = list(speed_cells.rows(choice))
+        if chosen.part == "memory":
+            found: dict[str, Any] = {"memory": list(speed_memory.rows(choice))}
+        else:
+            packages = versions()
+            conditions = {
+                "cpu": processor(),
+                "device": speed_cells.backend().device(),
+                "threads": cores(),
+                "versions": {name: packages[name] for name in ("python", "keras", os.environ["KERAS_BACKEND"])},
+                "date": datetime.date.today().isoformat(),
+            }
+            found = {"conditions": conditions, "cells": list(speed_cells.rows(choice))}
     except ValueError as error:
         raise SystemExit(str(error)) from error
-    packages = versions()
-    conditions = {
-        "cpu": processor(),
-        "device": speed_cells.backend().device(),
-        "threads": cores(),
-        "versions": {name: packages[name] for name in ("python", "keras", speed_cells.keras.config.backend())},
-        "date": datetime.date.today().isoformat(),
-    }
-    found = {"conditions": conditions, "cells": cells}
     chosen.measure.write_text(json.dumps(found), encoding="utf-8")
 
 
-def child(backend: str, arguments: Sequence[str], chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
+def child(
+    backend: str, arguments: Sequence[str], chosen: argparse.Namespace, part: str, folder: Path
+) -> dict[str, Any]:
     """What a backend's own process finds.
 
     Raises:
         SystemExit: If the process fails; it has said why.
     """
-    file = folder / f"{backend}.json"
-    threads = chosen.threads or cores()
-    command = [sys.executable, "-m", "benchmarks", *arguments, "--measure", str(file)]
-    status = subprocess.run(command, env=environment(backend, threads, chosen.device), cwd=ROOT).returncode
+    file = folder / f"{backend}-{part}.json"
+    command = [sys.executable, "-m", "benchmarks", *arguments, "--part", part, "--measure", str(file)]
+    variables = environment(backend, chosen.threads or cores(), chosen.device)
+    if part == "memory":
+        variables |= MEMORY_ENVIRONMENT
+    status = subprocess.run(command, env=variables, cwd=ROOT).returncode
     if status:
         raise SystemExit(f"The process for {backend} ended with status {status}.")
-    found = json.loads(file.read_text(encoding="utf-8"))
-    found["conditions"]["command"] = " ".join(["python -m benchmarks", *arguments])
-    return found
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -122,13 +130,16 @@ def main(arguments: Sequence[str]) -> None:
 
     backends = [name for name in BACKENDS if name in (chosen.backend or filter(importlib.util.find_spec, BACKENDS))]
     table = speed_report.read(chosen.json)
-    partly = bool(chosen.only or chosen.mode or chosen.dtype or chosen.size)
+    partly = bool(chosen.only or chosen.mode or chosen.dtype or chosen.size or chosen.part)
     with tempfile.TemporaryDirectory() as folder:
         for backend in backends:
-            found = child(backend, arguments, chosen, Path(folder))
-            speed_report.checked(found["cells"])
-            print(speed_report.markdown(found["cells"], backend))
-            print(speed_report.sentence(found["conditions"]) + "\n", flush=True)
+            found: dict[str, Any] = {}
+            for part in [chosen.part] if chosen.part else ["times", "memory"]:
+                found |= child(backend, arguments, chosen, part, Path(folder))
+            if "conditions" in found:
+                found["conditions"]["command"] = " ".join(["python -m benchmarks", *arguments])
+            speed_report.check(found)
+            print(speed_report.markdown(found, backend), flush=True)
             table = speed_report.merged(table, chosen.kind, backend, found, partly)
             if chosen.json:
                 chosen.json.write_text(speed_report.text_of(table), encoding="utf-8")

@@ -92,7 +92,7 @@ def backend() -> Any:
 def cells(choice: Choice, subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Cell]]:
     """The main cell of each subject and mode, and each that differs from it in one thing only.
 
-    The main one is forward and backward, float32, large. A mode that takes seconds to compile has no other.
+    The main one is forward and backward, float32, large. A mode of `MAIN_ONLY` has no other.
     """
     own = backend()
     sizes = list(choice.sizes)
@@ -106,7 +106,7 @@ def cells(choice: Choice, subjects: Sequence[Subject]) -> Iterator[tuple[Subject
                 for steps in PASSES:
                     for dtype in dtypes:
                         differences = (size != sizes[0]) + (steps != PASSES[0]) + (dtype != main_dtype)
-                        if choice.whole or differences <= (0 if mode in own.COSTLY else 1):
+                        if choice.whole or differences <= (0 if mode in own.MAIN_ONLY else 1):
                             yield subject, Cell(subject.name, mode, steps, dtype, size)
 
 
@@ -138,7 +138,7 @@ def measured(subject: Subject, cell: Cell, shape: Shape, quick: bool = False) ->
     row: dict[str, Any] = asdict(cell) | {"room": subject.room}
     if why := own.unavailable(cell.mode):
         return row | {"not_measured": why}
-    own.new_cell()
+    own.forget()
     arrays = subject.arrays(shape)
     arguments = [own.tensor(array, cell.dtype) for array in arrays]
     backward = cell.steps == PASSES[0]

@@ -27,12 +27,11 @@ def text_of(table: Table) -> str:
 
 
 def merged(before: Table, kind: str, backend: str, found: Mapping[str, Any], partly: bool) -> Table:
-    """The table with what was just found. If only some cells were measured, they take the place of the same ones."""
+    """The table with what was just found. If only a part was measured, it takes the place of the same rows."""
     old = before.get(kind, {}).get(backend, {}) if partly else {}
-    new = dict(found)
+    new = {**old, **found}
     for key in LISTS:
-        rows = {_identity(row): row for row in [*old.get(key, []), *found.get(key, [])]}
-        new[key] = list(rows.values())
+        new[key] = list({_identity(row): row for row in [*old.get(key, []), *found.get(key, [])]}.values())
     return before | {kind: before.get(kind, {}) | {backend: new}}
 
 
@@ -51,18 +50,44 @@ def ratio(row: Mapping[str, Any], peer: str) -> str:
     return f"{found[0]:.2f} ({found[1]:.2f}–{found[2]:.2f})" if found else "–"
 
 
-def markdown(rows: Iterable[Mapping[str, Any]], backend: str) -> str:
-    """The cells as a Markdown table."""
+def markdown(found: Mapping[str, Any], backend: str) -> str:
+    """What was measured on a backend as Markdown tables."""
+    blocks = [f"### {backend}"]
+    if "cells" in found:
+        blocks += [_times(found["cells"]), sentence(found["conditions"])]
+    if "memory" in found:
+        blocks.append(_memory(found["memory"]))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _times(rows: Iterable[Mapping[str, Any]]) -> str:
     heads = ("function", "mode", "steps", "dtype", "size", "ms", *(f"to {name}" for name in PEERS.values()))
-    lines = [f"### {backend}\n", f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
+    lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for row in rows:
-        where = [row[key] for key in ("name", "mode", "steps", "dtype", "size")]
+        cells = [row[key] for key in ("name", "mode", "steps", "dtype", "size")]
         if "not_measured" in row:
-            lines.append(f"| {' | '.join(where)} | {row['not_measured']} |")
-            continue
-        ours = f"{row['milliseconds']['ours']:.3g}"
-        lines.append(f"| {' | '.join([*where, ours, *(ratio(row, peer) for peer in PEERS)])} |")
-    return "\n".join(lines) + "\n"
+            cells.append(row["not_measured"])
+        else:
+            cells += [f"{row['milliseconds']['ours']:.3g}", *(ratio(row, peer) for peer in PEERS)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _memory(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Bytes an element of the input."""
+    names = ("ours", "keras", "framework")
+    heads = ["function", "mode", *(f"kept, {n}" for n in names), *(f"more at the peak, {n}" for n in names)]
+    lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
+    for row in rows:
+        kept = [kept_bytes(row["kept"].get(name)) for name in names]
+        extra = [str(row["extra"].get(name, "–")) for name in names]
+        lines.append(f"| {' | '.join([row['name'], row['mode'], *kept, *extra])} |")
+    return "\n".join(lines)
+
+
+def kept_bytes(found: Sequence[float] | None) -> str:
+    """Bytes that are kept, and in brackets those besides the inputs: `8 (4)`."""
+    return f"{found[0]:g} ({found[1]:g})" if found else "–"
 
 
 def sentence(conditions: Mapping[str, Any]) -> str:
@@ -71,15 +96,19 @@ def sentence(conditions: Mapping[str, Any]) -> str:
     return f"{conditions['cpu']}, {conditions['device']}, {conditions['threads']} threads; {versions}"
 
 
-def checked(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Stops where a cell has no finite, positive times.
+def check(found: Mapping[str, Any]) -> None:
+    """Stops where a cell has no finite times above 0, or memory below 0.
 
     Raises:
-        ValueError: With the first such cell.
+        ValueError: With the first such row.
     """
-    for row in rows:
+    for row in found.get("cells", ()):
         if "not_measured" in row:
             continue
         numbers = [*row["milliseconds"].values(), *(n for three in row["ratio"].values() for n in three)]
         if not all(0 < number < float("inf") for number in numbers) or {"floor", "null"} - row["ratio"].keys():
             raise ValueError(f"Expected finite times above 0, and a floor. Received: {row}.")
+    for row in found.get("memory", ()):
+        numbers = [*row["extra"].values(), *(n for two in row["kept"].values() for n in two)]
+        if not all(0 <= number < float("inf") for number in numbers):
+            raise ValueError(f"Expected finite bytes from 0. Received: {row}.")

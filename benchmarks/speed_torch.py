@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - as everybody calls it
 
 MODES = ("eager", "compiled")
-#: Modes in which a function takes seconds to compile.
-COSTLY = ("compiled",)
+#: Modes of which only the main cell is measured, to save time.
+MAIN_ONLY = ("compiled",)
 negative = torch.neg
 _DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
@@ -35,7 +35,7 @@ def unavailable(mode: str) -> str:
     return "" if mode == "eager" or found else "torch.compile needs a C++ compiler, and there is none"
 
 
-def new_cell() -> None:
+def forget() -> None:
     """Forgets what was compiled: after eight functions of one source PyTorch would no longer compile."""
     torch.compiler.reset()
 
@@ -57,6 +57,27 @@ def runner(
         return value, gradients
 
     return run
+
+
+def kept(
+    function: Callable[..., Any], arguments: list[Any], moving: Sequence[int], mode: str
+) -> tuple[int, int] | None:
+    """Bytes of the storages that wait for the backward pass, and those that are no inputs."""
+    step = torch.compile(function, dynamic=False) if mode == "compiled" else function
+    given = [a.requires_grad_(n in moving) for n, a in enumerate(arguments)]
+    step(*given)
+    found: dict[int, int] = {}
+
+    def note(saved: torch.Tensor) -> torch.Tensor:
+        storage = saved.untyped_storage()
+        found[storage.data_ptr()] = storage.nbytes()
+        return saved
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda saved: saved):
+        value = step(*given)
+    inputs = {a.untyped_storage().data_ptr() for a in given}
+    del value
+    return sum(found.values()), sum(size for place, size in found.items() if place not in inputs)
 
 
 def _rows(scores: torch.Tensor) -> torch.Tensor:
