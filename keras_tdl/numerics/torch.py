@@ -21,7 +21,7 @@ class _WithGradient(torch.autograd.Function):
 
         if not _in_blocks(tensors):
             return function.value(*join(constants, tensors))
-        kernel = _kernel(function, constants)
+        kernel = _kernel(function, constants, tensors)
         shape = torch.broadcast_shapes(*(tensor.shape for tensor in tensors))
         result = tensors[0].new_empty(shape if function.axis is None else shape[:-1])
         step = _with_constants(kernel.value, constants) if kernel else Step(value)
@@ -67,15 +67,17 @@ def _gradient(
     def add(out: torch.Tensor, *tensors: torch.Tensor) -> None:
         out.add_(product(*tensors).sum_to_size(out.shape))
 
-    kernel = _kernel(function, constants)
+    kernel = _kernel(function, constants, tensors)
     step = _with_constants(kernel.gradients[index], constants, 1) if kernel else Step(add)
     rank = max(t.ndim for t in tensors)
     is_shared = tensor.ndim < rank or any(tensor.shape[0] < t.shape[0] for t in tensors if t.ndim == rank)
     return _by_blocks(step, torch.zeros_like(tensor), (upstream, *tensors), _trailing(function), is_shared)
 
 
-def _kernel(function: Any, constants: tuple[Any, ...]) -> Kernel | None:
+def _kernel(function: Any, constants: tuple[Any, ...], tensors: Sequence[torch.Tensor]) -> Kernel | None:
     """PyTorch's own way to the function, if there is one that is right for these constants."""
+    if any(tensor.dtype != torch.float32 for tensor in tensors):
+        return None
     return next((kernel for kernel in KERNELS.get(function.kernel, ()) if kernel.fits(*constants)), None)
 
 
@@ -115,6 +117,8 @@ def _by_blocks(
         is_shared: Whether every block adds to the whole of `result`.
     """
     shape = torch.broadcast_shapes(*(tensor.shape for tensor in tensors))
+    if 0 in shape:
+        return result
     lead = shape[: len(shape) - trailing]
     parts = [tensor.ndim == len(shape) and tensor.shape[: len(lead)] == lead for tensor in tensors]
     if lead and all(parts) and not is_shared and all(t.is_contiguous() for t in (*tensors, result)):

@@ -1,7 +1,7 @@
 """PyTorch's own kernels, where they are exact or can be made so: one pass over memory in place of a chain of them.
 
-They write to a block of the result, which then serves as their only temporary. What they compute is stated where the
-functions are, in `keras_tdl.activations` and `keras_tdl.numerics`.
+They are for float32. They write to a block of the result, which then serves as their only temporary. What they compute
+is stated where the functions are, in `keras_tdl.activations` and `keras_tdl.numerics`.
 """
 
 from collections.abc import Callable
