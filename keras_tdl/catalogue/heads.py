@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+from keras import ops
 
 from keras_tdl.catalogue.bases import Layer
 
@@ -41,6 +42,11 @@ class Head(Layer):
             finally:
                 self._is_named = False
         return super().get_config()
+
+    def tensors(self) -> tuple[Any, Any]:
+        """Kernel and bias as tensors; on TensorFlow `convert_to_tensor` would leave them variables."""
+        bias = None if self.bias is None else ops.cast(self.bias, self.variable_dtype)
+        return ops.cast(self.kernel, self.variable_dtype), bias
 
 
 @keras.saving.register_keras_serializable("keras_tdl")

@@ -167,6 +167,7 @@ class LinearHead(Head):
         return super().__call__(inputs, output=output, **kwargs)
 
     def call(self, inputs: Any, output: str = "features") -> Any:
+        check_choice("output", output, OUTPUTS[:2])
         if output == "features":
             return inputs
         logits = ops.matmul(inputs, ops.transpose(ops.cast(self.kernel, inputs.dtype)))
@@ -213,7 +214,7 @@ class LinearTopK(keras.layers.Layer):
     def call(self, inputs: Any) -> dict[str, Any]:
         head = self.head
         flat = ops.reshape(inputs, (-1, head.width))
-        logits, classes = linear_top_k(flat, head.kernel, head.bias, self.k, soft_cap=head.soft_cap)
+        logits, classes = linear_top_k(flat, *head.tensors(), self.k, soft_cap=head.soft_cap)
         shape = (*ops.shape(inputs)[:-1], self.k)
         logits = ops.cast(logits, self.compute_dtype)
         return {"logits": ops.reshape(logits, shape), "classes": ops.reshape(classes, shape)}

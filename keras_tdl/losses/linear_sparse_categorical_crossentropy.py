@@ -88,8 +88,7 @@ class LinearSparseCategoricalCrossentropy(Loss):
         labels = ops.reshape(labels, (-1,))
         losses = linear_cross_entropy(
             ops.reshape(ops.cast(y_pred, head.compute_dtype), (-1, head.width)),
-            head.kernel,
-            head.bias,
+            *head.tensors(),
             labels,
             label_smoothing=self.label_smoothing,
             z_loss=self.z_loss,

@@ -71,6 +71,7 @@ class LinearSparseTopKCategoricalAccuracy(Metric):
         self.head.layer.observers.add(self)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        y_pred = y_pred if ops.is_tensor(y_pred) else ops.convert_to_tensor(y_pred)
         observed = self._observed[0]() is y_true
         if observed and (self._observed[1]() is y_pred or not self._reads_weights(y_pred)):
             row = self.observations[0 if sample_weight is None else 1]
@@ -91,6 +92,7 @@ class LinearSparseTopKCategoricalAccuracy(Metric):
 
         By then an optimizer may have moved the weights; on JAX they are out of reach.
         """
+        y_pred = y_pred if ops.is_tensor(y_pred) else ops.convert_to_tensor(y_pred)
         hits = self._hits(_labels(y_true, y_pred), y_pred)
         each = (_EachWeight(self.ignore_class)(y_true, y_pred, weight) for weight in (None, sample_weight))
         sums = [ops.stack(_sums(hits, weight)) for weight in each]
@@ -110,11 +112,12 @@ class LinearSparseTopKCategoricalAccuracy(Metric):
     def _hits(self, labels: Any, y_pred: Any) -> Any:
         """1 for each label among the largest logits, else 0; NaN for one that is no class."""
         head = self.head.ready(y_pred)
+        kernel, bias = head.tensors()
         is_class = ops.logical_and(labels == ops.floor(labels), ops.logical_and(labels >= 0, labels < head.units))
         ranks = linear_ranks(
             ops.reshape(ops.cast(ops.stop_gradient(y_pred), head.compute_dtype), (-1, head.width)),
-            ops.stop_gradient(head.kernel),
-            None if head.bias is None else ops.stop_gradient(head.bias),
+            ops.stop_gradient(kernel),
+            None if bias is None else ops.stop_gradient(bias),
             ops.reshape(ops.cast(ops.where(is_class, labels, 0.0), "int32"), (-1,)),
             block_size=self.block_size,
         )
@@ -150,6 +153,10 @@ class _EachWeight(Loss):
     def __init__(self, ignore_class: int | None) -> None:
         super().__init__(name="each_weight", reduction="none", dtype="float32")
         self.ignore_class = ignore_class
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        # a copy, since Keras on PyTorch multiplies the weights it is given by the mask in place
+        return super().__call__(y_true, y_pred, None if sample_weight is None else ops.copy(sample_weight))
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         return ops.ones(ops.shape(y_pred)[:-1], dtype="float32")
