@@ -173,10 +173,14 @@ def rows(choice: Choice) -> Iterator[dict[str, Any]]:
     """All rows that are wanted, with progress on stderr.
 
     Raises:
-        ValueError: If a room, mode or dtype is not known.
+        ValueError: If a room, mode, dtype or size is not known.
     """
-    own = backend()
-    for given, known, flag in ((choice.modes, own.MODES, "--mode"), ([choice.dtype or DTYPES[0]], DTYPES, "--dtype")):
+    sizes = [*SIZES[choice.kind], *filter(str.isdecimal, [choice.size or ""])]
+    for given, known, flag in (
+        (choice.modes, backend().MODES, "--mode"),
+        ([choice.dtype or DTYPES[0]], DTYPES, "--dtype"),
+        ([choice.size or sizes[0]], sizes, "--size"),
+    ):
         if unknown := set(given) - set(known):
             raise ValueError(f"Expected {flag} to be one of {', '.join(known)}. Received: {unknown.pop()}.")
     wanted = list(cells(choice, speed_subjects.chosen(SUBJECTS[choice.kind](), choice.only)))

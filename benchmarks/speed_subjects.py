@@ -4,12 +4,13 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
 
 import keras_tdl
+from keras_tdl.catalogue import LossCard
 
 Shape = tuple[int, ...]
 Arrays = tuple[np.ndarray, ...]
@@ -67,7 +68,7 @@ def losses() -> list[Subject]:
     """The losses; those on probabilities also on logits, multiclass_hinge with each of its methods."""
     found = []
     for room in _rooms("loss"):
-        card = keras_tdl.catalogue()[room].card
+        card = cast(LossCard, keras_tdl.catalogue()[room].card)
         settings: list[tuple[str, dict[str, Any], tuple[str, str]]] = [(room, {}, (card.labels, card.predictions))]
         if ("from_logits", True) in card.formats:
             settings.append((f"{room}, logits", {"from_logits": True}, card.formats["from_logits", True]))
