@@ -19,7 +19,7 @@ from keras import ops
 _backend = importlib.import_module(f"keras_tdl.numerics.linear_{keras.config.backend()}")
 
 #: Logits in a block, of all tokens: large enough for fast matrix products, small enough for a cache.
-BUDGET = 2**22
+BUDGET = 2**21
 #: Classes in a block, at the least, however many tokens there are; and tokens where their number is not known.
 LEAST, USUAL = 256, 4096
 

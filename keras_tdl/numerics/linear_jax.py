@@ -162,18 +162,19 @@ def _backward(
             of_bias = lax.dynamic_update_slice_in_dim(of_bias, jnp.sum(slope, axis=-1), start, axis=1)
         rows = _rows(by_shard, start, size, features)
         slope = slope.astype(rows.dtype)
-        of_features += _product("sbn,sbw->snw", slope, rows, dtype)
+        # transposed, since XLA is slow where the large factor is the one to transpose
+        of_features += _product("sbw,sbn->swn", rows, slope, dtype)
         of_rows = _product("sbn,nw->sbw", slope, features, dtype)
         return of_features, lax.dynamic_update_slice_in_dim(of_kernel, of_rows, start, axis=1), of_bias
 
     start = (
-        jnp.zeros((shards, *features.shape), dtype),
+        jnp.zeros((shards, width, features.shape[0]), dtype),
         jnp.zeros((shards, classes, width), dtype),
         jnp.zeros((shards, classes if bias is not None else 0), dtype),
     )
     of_features, of_kernel, of_bias = _over_blocks(step, start, classes, part)
     return (
-        jnp.sum(of_features, axis=0).astype(features.dtype),
+        jnp.sum(of_features, axis=0).T.astype(features.dtype),
         of_kernel.reshape(kernel.shape).astype(kernel.dtype),
         None if bias is None else of_bias.reshape(bias.shape).astype(bias.dtype),
         None,

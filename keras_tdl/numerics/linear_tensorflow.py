@@ -58,7 +58,8 @@ def linear_cross_entropy(
 
     @tf.custom_gradient
     def call(*tensors: Any) -> tuple[Any, Callable[..., Any]]:
-        features, kernel, bias = (*tensors, None)[:3]
+        # else an eager tape would also prepare a gradient of the loop, which XLA cannot
+        features, kernel, bias = (*map(tf.stop_gradient, tensors), None)[:3]
         loss, distance, log_sum = _forward(features, kernel, bias, labels, label_smoothing, z_loss, soft_cap, block)
 
         def gradient(upstream: Any) -> list[Any]:
