@@ -39,7 +39,7 @@ def start(story: str | None, epochs: int, quick_epochs: int = 2, **choices: Sequ
     for name, values in choices.items():
         parser.add_argument(f"--{name}", choices=values, default=values[0])
     args = parser.parse_args()
-    for package in ("matplotlib", "pandas", "sklearn", "palmerpenguins"):
+    for package in ("matplotlib", "pandas", "sklearn", "palmerpenguins", "spellchecker"):
         if importlib.util.find_spec(package) is None:
             parser.error(f'{package} is missing: pip install "keras-tdl[examples]"')
     if args.backend:

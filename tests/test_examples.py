@@ -17,6 +17,7 @@ FILES = {
     "xor": ["boundaries.png", "curve.png"],
     "house_prices": ["loss.png", "predictions.png"],
     "multiclass": ["accuracy.png", "confusion.png"],
+    "many_classes": ["ways.png"],
     "perceptron": ["lines.png"],
     "cnn": ["filters.png", "loss.png", "mistakes.png"],
     "rnn": ["memory.png"],
@@ -103,6 +104,19 @@ def test_multiclass(run):
             assert percent(cells[1]) > least, label
     right, *wrong = rows_of(results, "sure and wrong").values()
     assert all(percent(right[1]) > percent(cells[1]) + 0.1 for cells in wrong)
+
+
+def test_many_classes(run):
+    results, *_ = run("many_classes")
+    assert results["classes"] >= 50_000
+    assert results["apart"] < 1e-4
+    plain, ours = results["ways"].values()
+    assert len(ours["losses"]) == len(plain["losses"]) >= 3
+    assert ours["losses"][-1] < ours["losses"][0] < np.log(results["classes"])
+    assert 0 < ours["megabytes"] < 0.7 * plain["megabytes"]
+    rows = rows_of(results, "misspellings")
+    assert percent(rows["LinearHead and its loss"][2]) > 0.3
+    assert rows["LinearHead and its loss"][2:] == rows["Dense and its loss"][2:]
 
 
 def test_perceptron(run):

@@ -14,7 +14,7 @@ from keras_tdl.testing.processes import BACKEND_NAMES
 ROOT = Path(__file__).resolve().parents[2]
 RUNS = ROOT / "docs" / "runs"
 #: The order of the overview, from the first thing to learn to the last; what is not named comes at the end.
-ORDER = ("xor", "perceptron", "house_prices", "multiclass", "cnn", "rnn", "rbf")
+ORDER = ("xor", "perceptron", "house_prices", "multiclass", "many_classes", "cnn", "rnn", "rbf")
 #: The figure on the card, where it is not the first.
 COVERS = {"cnn": "mistakes.png"}
 
