@@ -467,7 +467,7 @@ def quantized() -> Any:
         ({"units": 1}, ValueError, "number of classes, to be at least 2. Received: units=1"),
         ({"units": 2.0}, TypeError, "Expected units to be an integer"),
         ({"units": 3, "soft_cap": 0}, ValueError, "Expected soft_cap to be a finite number above 0. Received"),
-        ({"units": 3, "embedding": np.ones(3)}, TypeError, "None or a keras.layers.Embedding. Received"),
+        ({"units": 3, "embedding": np.ones(3)}, TypeError, "None or a keras.layers.Embedding. Received a ndarray"),
         ({"units": 3, "embedding": lambda: keras.layers.Embedding(4, 2)}, ValueError, "input_dim=4.*Received: units=3"),
         (
             {"units": 4, "embedding": lambda: keras.layers.Embedding(4, 2), "kernel_regularizer": "l2"},

@@ -212,9 +212,8 @@ class LinearTopK(keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, inputs: Any) -> dict[str, Any]:
-        head = self.head
-        flat = ops.reshape(inputs, (-1, head.width))
-        logits, classes = linear_top_k(flat, *head.tensors(), self.k, soft_cap=head.soft_cap)
+        flat = ops.reshape(inputs, (-1, self.head.width))
+        logits, classes = linear_top_k(flat, *self.head.tensors(), self.k, soft_cap=self.head.soft_cap)
         shape = (*ops.shape(inputs)[:-1], self.k)
         logits = ops.cast(logits, self.compute_dtype)
         return {"logits": ops.reshape(logits, shape), "classes": ops.reshape(classes, shape)}
@@ -241,8 +240,7 @@ def _check_embedding(embedding: Any) -> None:
     """
     if not isinstance(embedding, keras.layers.Embedding):
         raise TypeError(
-            f"Expected embedding to be None or a keras.layers.Embedding. Received: {embedding!r} of type "
-            f"{type(embedding).__name__}."
+            f"Expected embedding to be None or a keras.layers.Embedding. Received a {type(embedding).__name__}."
         )
     if embedding.lora_enabled or embedding.lora_rank or embedding.quantization_mode:
         raise ValueError(
