@@ -84,18 +84,19 @@ def measure(chosen: argparse.Namespace) -> None:
         chosen.kind, listed(chosen.only), listed(chosen.mode), chosen.dtype, chosen.size, chosen.all, chosen.quick
     )
     try:
-        if chosen.part == "memory":
-            found: dict[str, Any] = {"memory": list(speed_memory.rows(choice))}
-        else:
+        found: dict[str, Any] = {}
+        if chosen.part != "memory":
             packages = versions()
-            conditions = {
+            found["conditions"] = {
                 "cpu": processor(),
                 "device": speed_cells.backend().device(),
                 "threads": cores(),
                 "versions": {name: packages[name] for name in ("python", "keras", os.environ["KERAS_BACKEND"])},
                 "date": datetime.date.today().isoformat(),
             }
-            found = {"conditions": conditions, "cells": list(speed_cells.rows(choice))}
+            found["cells"] = list(speed_cells.rows(choice))
+        if chosen.part != "times":
+            found["memory"] = list(speed_memory.rows(choice))
     except ValueError as error:
         raise SystemExit(str(error)) from error
     chosen.measure.write_text(json.dumps(found), encoding="utf-8")
@@ -104,14 +105,16 @@ def measure(chosen: argparse.Namespace) -> None:
 def child(
     backend: str, arguments: Sequence[str], chosen: argparse.Namespace, part: str, folder: Path
 ) -> dict[str, Any]:
-    """What a backend's own process finds.
+    """What a backend's own process finds of a part; of both if it is empty.
 
     Raises:
         SystemExit: If the process fails; it has said why.
     """
-    file = folder / f"{backend}-{part}.json"
-    command = [sys.executable, "-m", "benchmarks", *arguments, "--part", part, "--measure", str(file)]
+    file = folder / f"{backend}{part}.json"
+    command = [sys.executable, "-m", "benchmarks", *arguments, "--measure", str(file)]
     variables = environment(backend, chosen.threads or cores(), chosen.device)
+    if part:
+        command += ["--part", part]
     if part == "memory":
         variables |= MEMORY_ENVIRONMENT
     status = subprocess.run(command, env=variables, cwd=ROOT).returncode
@@ -131,10 +134,12 @@ def main(arguments: Sequence[str]) -> None:
     backends = [name for name in BACKENDS if name in (chosen.backend or filter(importlib.util.find_spec, BACKENDS))]
     table = speed_report.read(chosen.json)
     partly = bool(chosen.only or chosen.mode or chosen.dtype or chosen.size or chosen.part)
+    # memory has a process of its own, in which times would be others; with --quick both say nothing
+    parts = [chosen.part] if chosen.part else [""] if chosen.quick else ["times", "memory"]
     with tempfile.TemporaryDirectory() as folder:
         for backend in backends:
             found: dict[str, Any] = {}
-            for part in [chosen.part] if chosen.part else ["times", "memory"]:
+            for part in parts:
                 found |= child(backend, arguments, chosen, part, Path(folder))
             if "conditions" in found:
                 found["conditions"]["command"] = " ".join(["python -m benchmarks", *arguments])

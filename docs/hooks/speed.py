@@ -129,16 +129,12 @@ def tables(table: Table, kind: str) -> str:
             blocks.append(_table(kind, [pair for pair in rows if is_main(pair[0])], title, True))
             others = dict.fromkeys(_place(row) for row, _ in rows if not is_main(row))
             if others:
-                blocks.append(f'<details markdown="block"><summary>{title}: the rest</summary>')
+                box = [f"<details><summary>{title}: the rest</summary>"]
                 for steps, dtype, size in others:
-                    chosen = [
-                        pair
-                        for pair in rows
-                        if (pair[0]["steps"], pair[0]["dtype"], pair[0]["size"]) == (steps, dtype, size)
-                    ]
+                    chosen = [pair for pair in rows if _place(pair[0]) == (steps, dtype, size)]
                     words = f"{steps.replace('+', ' and ')}, {dtype}, {size}"
-                    blocks += [words.capitalize(), _table(kind, chosen, f"{title}, {words}", False)]
-                blocks.append("</details>")
+                    box += [f"<p>{words.capitalize()}</p>", _table(kind, chosen, f"{title}, {words}", False)]
+                blocks.append("\n".join([*box, "</details>"]))
     return "\n\n".join(blocks)
 
 
