@@ -11,8 +11,8 @@ from keras_tdl.numerics import (
     check_weights,
     negative_log,
     negative_log_complement,
+    per_row,
     poison,
-    rounded_once,
     row_mean,
     sigmoid,
     smoothed,
@@ -23,7 +23,7 @@ from keras_tdl.numerics import (
 )
 
 
-@rounded_once
+@per_row
 def binary_crossentropy(
     y_true: Any,
     y_pred: Any,

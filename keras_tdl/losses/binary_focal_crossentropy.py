@@ -8,14 +8,14 @@ from keras_tdl.numerics import (
     binary_focal_of_probability,
     binary_labels,
     check_number,
+    per_row,
     poison,
-    rounded_once,
     row_mean,
     smoothed,
 )
 
 
-@rounded_once
+@per_row
 def binary_focal_crossentropy(
     y_true: Any,
     y_pred: Any,

@@ -11,14 +11,14 @@ from keras_tdl.numerics import (
     check_weights,
     class_shares,
     negative_log,
+    per_row,
     poison,
-    rounded_once,
     soft_cross_entropy,
     weight_tensor,
 )
 
 
-@rounded_once
+@per_row
 def categorical_crossentropy(
     y_true: Any,
     y_pred: Any,

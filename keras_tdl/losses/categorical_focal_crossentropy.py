@@ -12,13 +12,13 @@ from keras_tdl.numerics import (
     class_shares,
     focal_of_logits,
     focal_of_probability,
+    per_row,
     poison,
-    rounded_once,
     weight_tensor,
 )
 
 
-@rounded_once
+@per_row
 def categorical_focal_crossentropy(
     y_true: Any,
     y_pred: Any,

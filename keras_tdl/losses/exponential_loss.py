@@ -5,10 +5,10 @@ from typing import Any
 from keras import ops
 
 from keras_tdl.catalogue import Loss, LossCard, Parameter, Source, register
-from keras_tdl.numerics import check_choice, poison, rounded_once, row_mean, signs
+from keras_tdl.numerics import check_choice, per_row, poison, row_mean, signs
 
 
-@rounded_once
+@per_row
 def exponential_loss(y_true: Any, y_pred: Any, labels: str = "signed") -> Any:
     """Exponential loss, averaged over the last axis.
 

@@ -5,10 +5,10 @@ from typing import Any
 from keras import ops
 
 from keras_tdl.catalogue import Loss, LossCard, Parameter, Source, register
-from keras_tdl.numerics import aligned, check_number, rounded_once, row_mean, with_gradient
+from keras_tdl.numerics import aligned, check_number, per_row, row_mean, with_gradient
 
 
-@rounded_once
+@per_row
 def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
     """Huber loss, averaged over the last axis.
 

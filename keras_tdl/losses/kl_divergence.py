@@ -13,16 +13,16 @@ from keras_tdl.numerics import (
     log_ratio,
     minus_log,
     negative_log_softmax,
+    per_row,
     poison,
     positive,
-    rounded_once,
     softmax,
     weighted,
     with_gradient,
 )
 
 
-@rounded_once
+@per_row
 def kl_divergence(
     y_true: Any, y_pred: Any, from_logits: bool = False, target_from_logits: bool = False, axis: int = -1
 ) -> Any:

@@ -5,10 +5,10 @@ from typing import Any
 from keras import ops
 
 from keras_tdl.catalogue import Loss, LossCard, Source, register
-from keras_tdl.numerics import aligned, rounded_once, row_mean, with_gradient
+from keras_tdl.numerics import aligned, per_row, row_mean, with_gradient
 
 
-@rounded_once
+@per_row
 def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
     """Absolute error, averaged over the last axis.
 

@@ -3,10 +3,10 @@
 from typing import Any
 
 from keras_tdl.catalogue import Loss, LossCard, Source, register
-from keras_tdl.numerics import aligned, rounded_once, row_mean
+from keras_tdl.numerics import aligned, per_row, row_mean
 
 
-@rounded_once
+@per_row
 def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
     """Squared error, averaged over the last axis.
 

@@ -13,8 +13,8 @@ from keras_tdl.numerics import (
     class_indices,
     float_tensor,
     one_hot_indices,
+    per_row,
     poison,
-    rounded_once,
     shortfall,
     subtract_exactly,
     weight_tensor,
@@ -24,7 +24,7 @@ METHODS = ("crammer_singer", "weston_watkins", "one_vs_rest")
 LABELS = ("index", "one_hot")
 
 
-@rounded_once
+@per_row
 def multiclass_hinge(
     y_true: Any,
     y_pred: Any,

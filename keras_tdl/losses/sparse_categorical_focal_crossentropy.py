@@ -14,13 +14,13 @@ from keras_tdl.numerics import (
     float_tensor,
     focal_of_logits,
     focal_of_probability,
+    per_row,
     poison,
-    rounded_once,
     weight_tensor,
 )
 
 
-@rounded_once
+@per_row
 def sparse_categorical_focal_crossentropy(
     y_true: Any,
     y_pred: Any,

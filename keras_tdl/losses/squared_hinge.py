@@ -3,10 +3,10 @@
 from typing import Any
 
 from keras_tdl.catalogue import Loss, LossCard, Parameter, Source, register
-from keras_tdl.numerics import check_choice, check_number, poison, rounded_once, row_mean, shortfall, signs
+from keras_tdl.numerics import check_choice, check_number, per_row, poison, row_mean, shortfall, signs
 
 
-@rounded_once
+@per_row
 def squared_hinge(y_true: Any, y_pred: Any, labels: str = "signed", margin: float = 1.0) -> Any:
     """Squared hinge loss, averaged over the last axis.
 

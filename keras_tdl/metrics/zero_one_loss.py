@@ -11,15 +11,15 @@ from keras_tdl.numerics import (
     class_indices,
     float_tensor,
     one_hot_indices,
+    per_row,
     poison,
-    rounded_once,
     signs,
 )
 
 LABELS = ("index", "one_hot", "binary", "signed")
 
 
-@rounded_once
+@per_row
 def zero_one_loss(
     y_true: Any, y_pred: Any, labels: str = "index", threshold: float | None = None, axis: int = -1
 ) -> Any:

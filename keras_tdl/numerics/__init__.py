@@ -1,6 +1,6 @@
 """The stable forms that several rooms share, and the gradients that autodiff gets wrong."""
 
-from keras_tdl.numerics.alignment import aligned, float_tensor, rounded_once, row_mean
+from keras_tdl.numerics.alignment import aligned, float_tensor, per_row, row_mean
 from keras_tdl.numerics.divergence import divergence_of_logits, divergence_of_probabilities
 from keras_tdl.numerics.exact import exp_product, shortfall, subtract_exactly
 from keras_tdl.numerics.focal import (
@@ -72,9 +72,9 @@ __all__ = [
     "negative_log_complement",
     "negative_log_softmax",
     "one_hot_indices",
+    "per_row",
     "poison",
     "positive",
-    "rounded_once",
     "row_mean",
     "shortfall",
     "sigmoid",

@@ -10,6 +10,9 @@ from keras import ops
 from keras_tdl.numerics.constants import is_large, join
 from keras_tdl.numerics.torch_kernels import KERNELS, Kernel, Step
 
+#: Elements of a block of a loss.
+ROWS = 2**18
+
 
 class _WithGradient(torch.autograd.Function):
     generate_vmap_rule = True
@@ -148,6 +151,18 @@ def apply(function: Any, constants: tuple[Any, ...], *tensors: Any) -> Any:
     if torch.onnx.is_in_onnx_export():  # a file to run has no gradients, and ONNX no such function
         return function.value(*join(constants, tensors))
     return _WithGradient.apply(function, constants, *tensors)
+
+
+def by_rows(loss: Callable[[Any, Any], Any], y_true: Any, y_pred: Any) -> Any:
+    """`loss(y_true, y_pred)`, whose rows along the first axis have nothing to do with each other.
+
+    Large tensors on the CPU are taken in blocks of rows, so that all that a loss computes on its way stays in the
+    cache. They are split, not sliced: the gradients of slices would each be as large as the whole.
+    """
+    if not isinstance(y_pred, torch.Tensor) or y_true.shape[:1] != y_pred.shape[:1] or not _in_blocks([y_pred]):
+        return loss(y_true, y_pred)
+    rows = max(1, ROWS * y_pred.shape[0] // y_pred.numel())
+    return torch.cat([loss(*block) for block in zip(y_true.split(rows), y_pred.split(rows), strict=True)])
 
 
 def visible(tensor: Any) -> np.ndarray | None:
