@@ -36,10 +36,11 @@ def _by_shard(kernel: Any, bias: Any, block: int) -> tuple[Any, Any, int]:
 
 
 def _over_blocks(step: Callable[[Any, int, Any], Any], state: Any, classes: int, block: int, first: int = 0) -> Any:
-    """Applies `state = step(start, size, state)` to all blocks; the last may be smaller."""
-    whole, rest = divmod(classes, block)
-    state = lax.fori_loop(first, whole, lambda i, state: step(i * block, block, state), state)
-    return step(whole * block, rest, state) if rest else state
+    """Applies `state = step(start, size, state)` to all blocks from the class `first` on."""
+    whole, rest = divmod(classes - first, block)
+    # the smaller block comes first: after the loop, XLA would copy the whole state
+    state = step(first, rest, state) if rest else state
+    return lax.fori_loop(0, whole, lambda i, state: step(first + rest + i * block, block, state), state)
 
 
 def _dtype(features: Any, kernel: Any) -> Any:
@@ -226,5 +227,5 @@ def linear_top_k(features: Any, kernel: Any, bias: Any, k: int, soft_cap: float 
     tokens, shards = features.shape[0], kernel.shape[0]
     none = jnp.zeros((tokens, shards, 0), _dtype(features, kernel)), jnp.zeros((tokens, shards, 0), "int32")
     found = step(0, part, none)
-    logits, indices = _over_blocks(step, found, classes, part, first=1)
+    logits, indices = _over_blocks(step, found, classes, part, first=part)
     return highest(logits.reshape(tokens, -1), indices.reshape(tokens, -1), k)
