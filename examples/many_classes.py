@@ -141,10 +141,11 @@ def train(way: str) -> tuple[keras.Model, dict[str, Any]]:
     before = guesses(model, unseen)
     words, y = examples(run.epochs * STEPS * BATCH, seed=run.seed + 1)
     x, steps = encoded(words), Steps()
-    rate = keras.optimizers.schedules.CosineDecay(0.03, len(y) // BATCH)
+    count = len(y) // BATCH
+    rate = keras.optimizers.schedules.CosineDecay(0.002, max(count - 10, 1), warmup_target=0.02, warmup_steps=10)
     # with its usual, tiny epsilon, Adam would move the rows of all words as far as those of the words in the batch
     model.compile(keras.optimizers.Adam(rate, epsilon=1e-4), loss)
-    print(f"{way}: {len(y) // BATCH} steps")
+    print(f"{way}: {count} steps")
     held = memory("VmRSS")
     model.fit(x, y, batch_size=BATCH, shuffle=False, verbose=run.verbose, callbacks=[steps])
     peak = memory("VmHWM") - held
@@ -213,5 +214,6 @@ for axis, key, title in ((axes[1], "seconds", "seconds a step"), (axes[2], "mega
     bars = axis.bar(["Dense", "LinearHead"], [measured[key] for measured in ways.values()], color=["C0", "C1"])
     axis.bar_label(bars, fmt="%.2f" if key == "seconds" else "%.0f")
     axis.set(title=title)
+    axis.margins(y=0.1)
 run.plot(figure, "ways", "Loss curves of both ways, which cover each other, and bars of time a step and memory")
 run.finish(model)
