@@ -147,8 +147,8 @@ def test_every_way_to_run_gives_the_same(compiling: dict[str, Any]) -> None:
             m.train_on_batch(ROWS, y)
             m.train_on_batch(ROWS, y)
     assert_same_weights(model, other)
-    assert model.evaluate(ROWS, y, verbose=0) == pytest.approx(other.evaluate(ROWS, y, verbose=0), rel=1e-6)
-    assert model.test_on_batch(ROWS, y) == pytest.approx(other.test_on_batch(ROWS, y), rel=1e-6)
+    np.testing.assert_allclose(model.evaluate(ROWS, y, verbose=0), other.evaluate(ROWS, y, verbose=0), rtol=1e-6)
+    np.testing.assert_allclose(model.test_on_batch(ROWS, y), other.test_on_batch(ROWS, y), rtol=1e-6)
 
 
 def test_gradients_are_accumulated() -> None:

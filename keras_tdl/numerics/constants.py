@@ -11,8 +11,9 @@ LARGE = 2**18
 
 def is_large(tensors: Sequence[Any]) -> bool:
     """Whether a tensor is known to have at least `LARGE` elements."""
+    # sizes that are not known are None on TensorFlow, and objects that cannot be compared on JAX
     shapes = [tuple(tensor.shape) for tensor in tensors]
-    return any(None not in shape and math.prod(shape) >= LARGE for shape in shapes)
+    return any(all(isinstance(n, int) for n in shape) and math.prod(shape) >= LARGE for shape in shapes)
 
 
 def join(constants: tuple[Any, ...], tensors: Sequence[Any]) -> list[Any]:

@@ -24,11 +24,12 @@ BUDGET = 2**21
 LEAST, USUAL = 256, 4096
 
 
-def block_of(tokens: int | None, classes: int, block_size: int | None) -> int:
+def block_of(tokens: Any, classes: int, block_size: int | None) -> int:
     """Classes in a block: `block_size`, or so many that the blocks are of nearly one size and hold `BUDGET` logits."""
     if block_size is not None:
         return min(block_size, classes)
-    size = max(BUDGET // max(USUAL if tokens is None else tokens, 1), LEAST)
+    # a size that is not known is None on TensorFlow, and an object that cannot be compared on JAX
+    size = max(BUDGET // max(tokens if isinstance(tokens, int) else USUAL, 1), LEAST)
     blocks = -(-classes // size)
     return -(-classes // blocks)
 
