@@ -98,10 +98,6 @@ CARD = register(
         gradient_formula=r"\frac{\partial s_j}{\partial x_k}=s_j(\delta_{jk}-s_k)",
         parameters=(Parameter(name="axis", default=-1, valid="an axis of x"),),
         built_in="Keras 3.15.1: the gradient of a confident class is computed with 1 - s, which cancels.",
-        expected_failures=dict.fromkeys(
-            ("export.onnx", "export.openvino", "export.litert"),
-            "distances to the largest score are made exact with the bits of a float, which these formats do not have",
-        ),
         book="2.10",
         sources=(
             Source(
