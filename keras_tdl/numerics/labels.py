@@ -43,8 +43,7 @@ def class_indices(
             "For one-hot labels use the categorical loss, or take the argmax."
         )
     if classes is None:
-        check_several(y_pred)
-        classes = y_pred.shape[-1]
+        classes = check_several(y_pred)
     ignored = ops.zeros_like(y_true, dtype="bool") if ignore_class is None else ops.equal(y_true, ignore_class)
     valid = ops.logical_and(y_true >= 0, y_true < classes)
     if "float" in keras.backend.standardize_dtype(y_true.dtype):
@@ -106,8 +105,8 @@ def check_shares_shape(y_true: Any, y_pred: Any, sparse: str) -> None:
         )
 
 
-def check_several(y_pred: Any) -> None:
-    """Looks for at least 2 classes on the last axis: with 1 the loss would be 0 whatever is predicted.
+def check_several(y_pred: Any) -> int:
+    """The number of classes on the last axis, at least 2: with 1 the loss would be 0 whatever is predicted.
 
     Raises:
         ValueError: If there are fewer, or their number is not fixed.
@@ -117,6 +116,7 @@ def check_several(y_pred: Any) -> None:
             f"Expected predictions of at least 2 classes, a fixed number. Received {y_pred.shape[-1]} on the class "
             "axis. Give the output layer one unit a class, or use a binary loss for a single unit."
         )
+    return y_pred.shape[-1]
 
 
 def one_hot_indices(y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
