@@ -63,6 +63,7 @@ def per_row(loss: Function) -> Function:
     rows where that is faster.
     """
     signature = inspect.signature(loss)
+    has_axis = "axis" in signature.parameters
 
     @functools.wraps(loss)
     def rounded(y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
@@ -73,7 +74,7 @@ def per_row(loss: Function) -> Function:
         def block(y_true: Any, y_pred: Any) -> Any:
             return loss(y_true, ops.cast(y_pred, "float32") if half else y_pred, *args, **kwargs)
 
-        axis = signature.bind(y_true, y_pred, *args, **kwargs).arguments.get("axis", -1)
+        axis = signature.bind(y_true, y_pred, *args, **kwargs).arguments.get("axis", -1) if has_axis else -1
         rows_apart = len(y_pred.shape) > 1 and axis % len(y_pred.shape) != 0
         result = by_rows(block, y_true, y_pred) if rows_apart else block(y_true, y_pred)
         return ops.cast(result, dtype) if half else result

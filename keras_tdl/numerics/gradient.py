@@ -60,6 +60,10 @@ class with_gradient:  # noqa: N801 - reads as a verb where it is used
             return DifferentiableOperation(self.name, constants)(*tensors)
         return self._apply(constants, tensors)
 
+    def moving(self, constants: tuple[Any, ...]) -> list[Callable[..., Any] | None]:
+        """The derivatives of the arguments that are tensors, for which `constants` holds `None`."""
+        return [d for d, constant in zip(self.derivatives, constants, strict=True) if constant is None]
+
     def _apply(self, constants: tuple[Any, ...], tensors: Sequence[Any]) -> Any:
         # not keras.backend.result_type: on PyTorch that makes float32 of float64
         dtypes = {d for d in (keras.backend.standardize_dtype(t.dtype) for t in tensors) if "float" in d}

@@ -21,39 +21,33 @@ def apply(function: Any, constants: tuple[Any, ...], *tensors: Any) -> Any:
     return (_compiled if is_large(tensors) else _differentiable)(function, constants, *tensors)
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def _differentiable(function: Any, constants: tuple[Any, ...], *tensors: Any) -> Any:
+def _value(function: Any, constants: tuple[Any, ...], *tensors: Any) -> Any:
     return function.value(*join(constants, tensors))
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def _recomputed(function: Any, constants: tuple[Any, ...], *tensors: Any) -> Any:
-    return function.value(*join(constants, tensors))
-
-
+_differentiable = jax.custom_jvp(_value, nondiff_argnums=(0, 1))
+_recomputed = jax.custom_jvp(_value, nondiff_argnums=(0, 1))
 _compiled = jax.jit(_recomputed, static_argnums=(0, 1))
 
 
-def _tangent(function: Any, constants: tuple[Any, ...], index: int, tangent: Any, *tensors: Any) -> Any:
-    """What a tangent of the tensor of that index adds to the result's."""
-    moving = [d for d, constant in zip(function.derivatives, constants, strict=True) if constant is None]
+def _tangent(function: Any, constants: tuple[Any, ...], derivative: Any, tangent: Any, *tensors: Any) -> Any:
+    """What the tangent of the tensor with this derivative adds to the result's."""
     arguments = join(constants, tensors)
     if function.symmetric:
-        return moving[index](*arguments, tangent)
-    term = moving[index](*arguments) * tangent
+        return derivative(*arguments, tangent)
+    term = derivative(*arguments) * tangent
     return term if function.axis is None else jnp.sum(term, function.axis)
 
 
 def _jvp(
     recompute: bool, function: Any, constants: tuple[Any, ...], primals: tuple[Any, ...], tangents: tuple[Any, ...]
 ) -> tuple[Any, Any]:
-    result = function.value(*join(constants, primals))
+    result = _value(function, constants, *primals)
     total = jnp.zeros_like(result)
-    moving = [d for d, constant in zip(function.derivatives, constants, strict=True) if constant is None]
-    for index, (derivative, tangent) in enumerate(zip(moving, tangents, strict=True)):
+    for derivative, tangent in zip(function.moving(constants), tangents, strict=True):
         if derivative is None or isinstance(tangent, jax.custom_derivatives.SymbolicZero):
             continue
-        term = functools.partial(_tangent, function, constants, index)
+        term = functools.partial(_tangent, function, constants, derivative)
         # without a barrier between the two passes, since XLA knows best what to compute again inside one program
         total += (jax.checkpoint(term, prevent_cse=False) if recompute else term)(tangent, *primals)
     return result, total

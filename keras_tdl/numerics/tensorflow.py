@@ -15,7 +15,7 @@ def apply(function: Any, constants: tuple[Any, ...], *tensors: Any) -> Any:
     Outside of `tf.function` large tensors are computed by one compiled kernel, where a chain of operations would
     write each of its steps to memory. Inside, it is the caller who chooses to compile, by `jit_compile`.
     """
-    moving = [d for d, constant in zip(function.derivatives, constants, strict=True) if constant is None]
+    moving = function.moving(constants)
 
     def value(*tensors: Any) -> Any:
         return function.value(*join(constants, tensors))

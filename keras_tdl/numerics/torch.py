@@ -19,11 +19,12 @@ class _WithGradient(torch.autograd.Function):
 
     @staticmethod
     def forward(function: Any, constants: tuple[Any, ...], *tensors: torch.Tensor) -> torch.Tensor:
+        if not _in_blocks(tensors):
+            return function.value(*join(constants, tensors))
+
         def value(out: torch.Tensor, *tensors: torch.Tensor) -> None:
             out.copy_(function.value(*join(constants, tensors)))
 
-        if not _in_blocks(tensors):
-            return function.value(*join(constants, tensors))
         kernel = _kernel(function, constants, tensors)
         shape = torch.broadcast_shapes(*(tensor.shape for tensor in tensors))
         result = tensors[0].new_empty(shape if function.axis is None else shape[:-1])
@@ -38,7 +39,7 @@ class _WithGradient(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, upstream: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         function, tensors = ctx.function, ctx.saved_tensors
-        moving = [d for d, constant in zip(function.derivatives, ctx.constants, strict=True) if constant is None]
+        moving = function.moving(ctx.constants)
         if function.axis is not None:
             upstream = upstream.unsqueeze(function.axis)
         gradients = (
@@ -123,16 +124,16 @@ def _by_blocks(
     if 0 in shape:
         return result
     lead = shape[: len(shape) - trailing]
+    if not lead:
+        step.fill(result, *tensors)
+        return result
     parts = [tensor.ndim == len(shape) and tensor.shape[: len(lead)] == lead for tensor in tensors]
-    if lead and all(parts) and not is_shared and all(t.is_contiguous() for t in (*tensors, result)):
+    if all(parts) and not is_shared and all(t.is_contiguous() for t in (*tensors, result)):
         tensors = [tensor.view(-1, *tensor.shape[len(lead) :]) for tensor in tensors]
         target = result.view(-1, *result.shape[len(lead) :])
     else:
         target = result
         parts = [tensor.ndim == len(shape) and tensor.shape[:1] == lead[:1] for tensor in tensors]
-    if not lead:
-        step.fill(result, *tensors)
-        return result
     rows = max(tensor.shape[0] for tensor, is_part in zip(tensors, parts, strict=True) if is_part)
     size = max(1, step.block * rows // shape.numel())
     for start in range(0, rows, size):
