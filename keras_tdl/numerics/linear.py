@@ -22,6 +22,9 @@ _backend = importlib.import_module(f"keras_tdl.numerics.linear_{keras.config.bac
 BUDGET = 2**21
 #: Classes in a block, at the least, however many tokens there are; and tokens where their number is not known.
 LEAST, USUAL = 256, 4096
+#: Logits in a block of tokens, of all classes: each block reads and writes all of the kernel's gradient once.
+BUDGET_OF_TOKENS = 2**24
+LEAST_TOKENS = 256
 
 
 def block_of(tokens: Any, classes: int, block_size: int | None) -> int:
@@ -32,6 +35,15 @@ def block_of(tokens: Any, classes: int, block_size: int | None) -> int:
     size = max(BUDGET // max(tokens if isinstance(tokens, int) else USUAL, 1), LEAST)
     blocks = -(-classes // size)
     return -(-classes // blocks)
+
+
+def token_block_of(tokens: Any, classes: int, block_size: int | None) -> int:
+    """Tokens in a block of all classes: as many logits as `block_size` classes have, or about `BUDGET_OF_TOKENS`."""
+    tokens = max(tokens if isinstance(tokens, int) else USUAL, 1)
+    if block_size is not None:
+        return max(min(block_size, classes) * tokens // classes, 1)
+    blocks = -(-tokens // max(BUDGET_OF_TOKENS // classes, LEAST_TOKENS))
+    return -(-tokens // blocks)
 
 
 def linear_cross_entropy(
