@@ -3,52 +3,20 @@
 Custom operators, so that torch.compile takes the loop over the blocks as it is instead of unrolling it.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 
-
-def _dtype(features: torch.Tensor, kernel: torch.Tensor) -> torch.dtype:
-    return torch.promote_types(torch.promote_types(features.dtype, kernel.dtype), torch.float32)
-
-
-def _in_half(features: torch.Tensor) -> bool:
-    """Whether half-precision products with float32 results are there: on a GPU, since PyTorch 2.8."""
-    return features.is_cuda and features.dtype.itemsize == 2 and hasattr(torch.ops.aten.mm, "dtype_out")
-
-
-def _factor(tensor: torch.Tensor, features: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    return tensor.to(features.dtype if _in_half(features) else dtype)
-
-
-def _multiply(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor, beta: int = 0) -> None:
-    """Writes `beta out + left right` to `out`."""
-    if left.dtype == out.dtype:
-        torch.addmm(out, left, right, beta=beta, out=out)
-    elif beta:
-        out.add_(torch.ops.aten.mm.dtype(left, right, out.dtype))
-    else:
-        torch.ops.aten.mm.dtype_out(left, right, out.dtype, out=out)
-
-
-def _blocks(
-    features: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor | None, soft_cap: float | None, block: int
-) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
-    """First class, rows of the kernel and logits of each block; the logits are overwritten by the next block's."""
-    dtype = _dtype(features, kernel)
-    factor = _factor(features, features, dtype)
-    tokens, classes = len(features), len(kernel)
-    buffer = features.new_empty(tokens * min(block, classes), dtype=dtype)
-    for start in range(0, classes, block):
-        rows = _factor(kernel[start : start + block], features, dtype)
-        logits = buffer[: tokens * len(rows)].view(tokens, len(rows))
-        _multiply(factor, rows.T, logits)
-        if bias is not None:
-            logits.add_(bias[start : start + block])
-        if soft_cap is not None:
-            logits.div_(soft_cap).tanh_().mul_(soft_cap)
-        yield start, rows, logits
+from keras_tdl.numerics.linear_torch_blocks import (
+    as_factor,
+    bends,
+    class_blocks,
+    common_dtype,
+    losses,
+    multiply,
+    slopes,
+)
+from keras_tdl.numerics.linear_torch_sum import sum_with_gradients
 
 
 def _column(labels: torch.Tensor, start: int, size: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -69,11 +37,11 @@ def _forward(
     block: int,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Loss, distance and log-sum-exp of each token."""
-    dtype = _dtype(features, kernel)
+    dtype = common_dtype(features, kernel)
     own, total, sum_ = (features.new_zeros(len(features), dtype=dtype) for _ in range(3))
     # not -inf, of which the difference to itself is NaN
     largest = torch.full_like(own, torch.finfo(dtype).min)
-    for start, _, logits in _blocks(features, kernel, bias, soft_cap, block):
+    for start, _, logits in class_blocks(features, kernel, bias, soft_cap, block):
         column, is_here = _column(labels, start, logits.shape[1])
         if label_smoothing:
             sum_ += logits.sum(1)
@@ -83,14 +51,8 @@ def _forward(
         larger = torch.maximum(largest, logits.amax(1))
         total = total * (largest - larger).exp() + logits.sub_(larger.unsqueeze(1)).exp_().sum(1)
         largest = larger
-    distance = largest - own + total.log()
-    loss = distance.clamp(min=0.0) + distance.abs().neg().exp().log1p()
-    log_sum = own + loss
-    if label_smoothing:
-        loss = (1.0 - label_smoothing) * loss + label_smoothing * (log_sum - sum_ / len(kernel))
-    if z_loss:
-        loss = loss + z_loss * log_sum * log_sum
-    return loss, distance, log_sum
+    mean = sum_ / len(kernel) if label_smoothing else None
+    return losses(own, largest, total, mean, label_smoothing, z_loss)
 
 
 @torch.library.custom_op("keras_tdl::linear_cross_entropy_backward", mutates_args=())
@@ -108,20 +70,17 @@ def _backward(
     block: int,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Gradients of features, kernel and bias."""
-    dtype = _dtype(features, kernel)
-    factor = 1.0 + 2.0 * z_loss * log_sum
-    uniform = label_smoothing / len(kernel)
-    # factor p_y - 1 + smoothing - uniform, with p_y - 1 = -sigmoid(distance)
-    own = (factor - 1.0) * torch.sigmoid(-distance) - torch.sigmoid(distance) + (label_smoothing - uniform)
+    dtype = common_dtype(features, kernel)
+    factor, uniform, own = slopes(distance, log_sum, len(kernel), label_smoothing, z_loss)
     of_features = torch.zeros_like(features, dtype=dtype)
     of_kernel = torch.empty_like(kernel, dtype=dtype)
     of_bias = of_features.new_empty(0 if bias is None else len(bias))
     # upstream multiplies tokens, not logits: (tokens, width) instead of (tokens, classes) products
-    scaled = _factor(upstream.unsqueeze(1) * features, features, dtype)
-    for start, rows, logits in _blocks(features, kernel, bias, soft_cap, block):
+    scaled = as_factor(upstream.unsqueeze(1) * features, features, dtype)
+    for start, rows, logits in class_blocks(features, kernel, bias, soft_cap, block):
         stop = start + len(rows)
         column, is_here = _column(labels, start, len(rows))
-        bend = None if soft_cap is None else 1.0 - (logits / soft_cap).square_()
+        bend = bends(logits, soft_cap)
         slope = logits.sub_(log_sum.unsqueeze(1)).exp_()
         if z_loss:
             slope.mul_(factor.unsqueeze(1))
@@ -134,8 +93,8 @@ def _backward(
         if bias is not None:
             torch.mv(slope.T, upstream, out=of_bias[start:stop])
         slope = slope.to(rows.dtype)
-        _multiply(slope.T, scaled, of_kernel[start:stop])
-        _multiply(slope, rows, of_features, beta=1)
+        multiply(slope.T, scaled, of_kernel[start:stop])
+        multiply(slope, rows, of_features, beta=1)
     of_features.mul_(upstream.unsqueeze(1))
     return (
         of_features.to(features.dtype),
@@ -146,12 +105,12 @@ def _backward(
 
 @_forward.register_fake
 def _(features: Any, kernel: Any, *_: Any) -> tuple[Any, ...]:
-    return tuple(features.new_empty(len(features), dtype=_dtype(features, kernel)) for _ in range(3))
+    return tuple(features.new_empty(len(features), dtype=common_dtype(features, kernel)) for _ in range(3))
 
 
 @_backward.register_fake
 def _(features: Any, kernel: Any, bias: Any, *_: Any) -> tuple[Any, ...]:
-    of_bias = features.new_empty(0, dtype=_dtype(features, kernel)) if bias is None else torch.empty_like(bias)
+    of_bias = features.new_empty(0, dtype=common_dtype(features, kernel)) if bias is None else torch.empty_like(bias)
     return torch.empty_like(features), torch.empty_like(kernel), of_bias
 
 
@@ -174,17 +133,42 @@ def linear_cross_entropy(*arguments: Any) -> torch.Tensor:
     return _forward(*arguments)[0]
 
 
+def linear_cross_entropy_sum(
+    features: torch.Tensor,
+    kernel: torch.Tensor,
+    bias: torch.Tensor | None,
+    labels: torch.Tensor,
+    weights: torch.Tensor,
+    label_smoothing: float,
+    z_loss: float,
+    soft_cap: float | None,
+    token_block: int,
+) -> torch.Tensor:
+    """The weighted sum of the losses; the weights have no gradient."""
+    weights = weights.to(common_dtype(features, kernel))
+    differentiable = (tensor.requires_grad for tensor in (features, kernel, bias) if tensor is not None)
+    if torch.is_grad_enabled() and any(differentiable):
+        return sum_with_gradients(
+            features, kernel, bias, labels, weights, label_smoothing, z_loss, soft_cap, token_block
+        )
+    # as many logits in a block
+    block = max(token_block * len(kernel) // max(len(features), 1), 1)
+    return (
+        weights * linear_cross_entropy(features, kernel, bias, labels, label_smoothing, z_loss, soft_cap, block)
+    ).sum()
+
+
 @torch.library.custom_op("keras_tdl::linear_ranks", mutates_args=())
 def linear_ranks(
     features: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor | None, labels: torch.Tensor, block: int
 ) -> torch.Tensor:
     """How many classes come before the label's."""
-    dtype = _dtype(features, kernel)
-    rows = _factor(kernel[labels], features, dtype).to(dtype)
+    dtype = common_dtype(features, kernel)
+    rows = as_factor(kernel[labels], features, dtype).to(dtype)
     own = (features * rows).sum(1)
     own = (own if bias is None else own + bias[labels]).unsqueeze(1)
     ranks = torch.zeros_like(labels)
-    for start, _, logits in _blocks(features, kernel, bias, None, block):
+    for start, _, logits in class_blocks(features, kernel, bias, None, block):
         classes = torch.arange(start, start + logits.shape[1], device=labels.device)
         before = (logits == own) & (classes < labels.unsqueeze(1))
         before |= (logits > own) & (classes != labels.unsqueeze(1))
@@ -222,10 +206,10 @@ def _top_k(
     soft_cap: float | None,
     block: int,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    dtype = _dtype(features, kernel)
+    dtype = common_dtype(features, kernel)
     values = features.new_empty((len(features), 0), dtype=dtype)
     classes = features.new_empty((len(features), 0), dtype=torch.int32)
-    for start, _, logits in _blocks(features, kernel, bias, soft_cap, block):
+    for start, _, logits in class_blocks(features, kernel, bias, soft_cap, block):
         # those found before come first, and hold lower classes
         values, chosen = _first_highest(torch.cat([values, logits], 1), k)
         here = torch.arange(start, start + logits.shape[1], device=classes.device, dtype=classes.dtype)
@@ -249,4 +233,4 @@ def _first_highest(values: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Te
 @_top_k.register_fake
 def _(features: Any, kernel: Any, bias: Any, k: int, soft_cap: float | None, block: int) -> tuple[Any, Any]:
     shape = (len(features), k)
-    return features.new_empty(shape, dtype=_dtype(features, kernel)), features.new_empty(shape, dtype=torch.int32)
+    return features.new_empty(shape, dtype=common_dtype(features, kernel)), features.new_empty(shape, dtype=torch.int32)
