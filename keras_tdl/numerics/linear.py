@@ -86,6 +86,47 @@ def linear_cross_entropy(
     )
 
 
+def linear_cross_entropy_sum(
+    features: Any,
+    kernel: Any,
+    bias: Any,
+    labels: Any,
+    weights: Any,
+    label_smoothing: float = 0.0,
+    z_loss: float = 0.0,
+    soft_cap: float | None = None,
+    block_size: int | None = None,
+) -> Any:
+    """`sum(weights * linear_cross_entropy(...))`, whose gradients are made along with it, from the same logits.
+
+    One product less than by way of the losses: the tokens are taken in blocks, of which all logits are held.
+
+    Args:
+        features: Shape `(tokens, width)`.
+        kernel: Shape `(classes, width)`.
+        bias: Shape `(classes,)`, or `None`.
+        labels: int32 class indices, shape `(tokens,)`. They must be in range.
+        weights: Shape `(tokens,)`, without a gradient.
+        label_smoothing: As for `linear_cross_entropy`.
+        z_loss: As for `linear_cross_entropy`.
+        soft_cap: As for `linear_cross_entropy`.
+        block_size: As for `linear_cross_entropy`: a block of tokens holds as many logits as one of so many classes.
+
+    Returns:
+        A scalar, float32 (float64 for float64 features).
+    """
+    arguments = features, kernel, bias, labels
+    options: dict[str, Any] = {"label_smoothing": label_smoothing, "z_loss": z_loss, "soft_cap": soft_cap}
+    if not hasattr(_backend, "linear_cross_entropy_sum"):
+        losses = linear_cross_entropy(*arguments, **options, block_size=block_size)
+        return ops.sum(ops.cast(weights, losses.dtype) * losses)
+    features, kernel, bias = _tensors(*arguments[:3])
+    block = token_block_of(features.shape[0], kernel.shape[0], block_size)
+    return _backend.linear_cross_entropy_sum(
+        features, kernel, bias, ops.cast(labels, "int32"), ops.stop_gradient(weights), **options, token_block=block
+    )
+
+
 def linear_ranks(features: Any, kernel: Any, bias: Any, labels: Any, block_size: int | None = None) -> Any:
     """How many classes come before the label's, when sorted by logit: 0 if the label's is the highest.
 
