@@ -129,6 +129,12 @@ class Loss(keras.losses.Loss):
     axis: int = -1
     #: The target value of rows that do not count, if there is one.
     ignore_class: int | None = None
+    #: Whether `weighted_sum` is there, and costs less than the loss of each sample.
+    has_sum: bool = False
+
+    def weighted_sum(self, y_true: Any, y_pred: Any, weights: Any) -> Any:
+        """The sum of the losses times weights; the weights, one for each loss, need no gradient."""
+        raise NotImplementedError
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         # The very y_pred given must reach Keras, since Keras finds its mask by the object.
@@ -144,12 +150,27 @@ class Loss(keras.losses.Loss):
         if self.ignore_class is not None:
             valid = ops.cast(_one_each(y_true, samples) != self.ignore_class, self.dtype)
             sample_weight = valid if sample_weight is None else sample_weight * valid
-        loss = _Weighted(self, _WEIGHT(y_true, y_pred, sample_weight))(y_true, y_pred, sample_weight)
+        weighted = _Weighted(self, _WEIGHT(y_true, y_pred, sample_weight))
+        if self.has_sum and self.reduction not in (None, "none"):
+            return self._reduced(weighted, y_true, y_pred, sample_weight, valid)
+        loss = weighted(y_true, y_pred, sample_weight)
         if valid is None or self.reduction not in ("sum_over_batch_size", "mean"):
             return loss
         counted = ops.sum(_WEIGHT(y_true, y_pred, valid))
         present = ops.sum(_WEIGHT(y_true, y_pred, ops.ones_like(valid)))
         return ops.divide_no_nan(loss * present, counted)
+
+    def _reduced(self, weighted: "_Weighted", y_true: Any, y_pred: Any, sample_weight: Any, valid: Any) -> Any:
+        """The reduced loss, by way of `weighted_sum`."""
+        rows = weighted.rows(y_true, ops.convert_to_tensor(y_pred, dtype=self.dtype))
+        ones = ops.ones_like(rows[1][..., 0])
+        loss = ops.cast(self.weighted_sum(*rows, ops.cast(weighted.weight, ones.dtype) * ones), self.dtype)
+        if self.reduction != "sum":
+            counted = sample_weight if self.reduction == "mean_with_sample_weight" else valid
+            count = ops.sum(_WEIGHT(y_true, y_pred, ones if counted is None else counted))
+            loss = ops.divide_no_nan(loss, ops.cast(count, loss.dtype))
+        # Keras's mean of this one number, for what it does beyond: it divides by the number of TensorFlow's replicas
+        return _Given(name=self.name, reduction=self.reduction, dtype=self.dtype)(loss[None], loss[None])
 
     def get_config(self) -> dict[str, Any]:
         config = {**super().get_config(), "dtype": self.dtype}
@@ -175,6 +196,13 @@ class _Weight(keras.losses.Loss):
 _WEIGHT = _Weight(name="weight", reduction="none", dtype="float32")
 
 
+class _Given(keras.losses.Loss):
+    """A loss that is given as the predictions."""
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return y_pred
+
+
 class _Weighted(keras.losses.Loss):
     """`loss` with harmless stand-ins in the rows whose weight is 0, as 0 times NaN would still be NaN."""
 
@@ -184,6 +212,10 @@ class _Weighted(keras.losses.Loss):
         self.weight = weight
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
+        return self.loss.call(*self.rows(y_true, y_pred))
+
+    def rows(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+        """What the loss is computed of."""
         if len(self.weight.shape):  # a scalar where there is neither a weight nor a mask
             y_true, y_pred = (
                 ops.where(self._keep(tensor, y_pred), tensor, ops.cast(value, tensor.dtype))
@@ -191,7 +223,7 @@ class _Weighted(keras.losses.Loss):
             )
         if len(y_pred.shape) == 1 and len(y_true.shape) == 1:
             y_true, y_pred = y_true[:, None], y_pred[:, None]
-        return self.loss.call(y_true, y_pred)
+        return y_true, y_pred
 
     def _keep(self, tensor: Any, y_pred: Any) -> Any:
         keep = self.weight != 0

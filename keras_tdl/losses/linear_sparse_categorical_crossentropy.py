@@ -9,7 +9,7 @@ from keras import ops
 from keras_tdl.catalogue import Loss
 from keras_tdl.catalogue.heads import Held
 from keras_tdl.numerics import check_class_index, check_count, check_number, check_weights, class_indices, poison
-from keras_tdl.numerics.linear import linear_cross_entropy
+from keras_tdl.numerics.linear import linear_cross_entropy, linear_cross_entropy_sum
 
 
 @keras.saving.register_keras_serializable("keras_tdl")
@@ -55,6 +55,7 @@ class LinearSparseCategoricalCrossentropy(Loss):
     """
 
     stand_in = (0.0, 0.5)
+    has_sum = True
 
     def __init__(
         self,
@@ -83,18 +84,36 @@ class LinearSparseCategoricalCrossentropy(Loss):
         return loss
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
+        arguments, counts, allowed = self._arguments(y_true, y_pred)
+        losses = linear_cross_entropy(**arguments)
+        losses = losses * self._class_factor(arguments["labels"], losses.dtype)
+        return poison(ops.reshape(losses, ops.shape(y_pred)[:-1]), allowed, counts)
+
+    def weighted_sum(self, y_true: Any, y_pred: Any, weights: Any) -> Any:
+        arguments, counts, allowed = self._arguments(y_true, y_pred)
+        weights = ops.where(counts, weights, ops.zeros_like(weights))
+        flat = ops.reshape(weights, (-1,)) * self._class_factor(arguments["labels"], weights.dtype)
+        total = linear_cross_entropy_sum(**arguments, weights=flat)
+        return total + ops.cast(ops.sum(poison(ops.zeros_like(weights), allowed)), total.dtype)
+
+    def _arguments(self, y_true: Any, y_pred: Any) -> tuple[dict[str, Any], Any, Any]:
+        """What the loss is computed of, which labels count and which are allowed."""
         head = self.head.ready(y_pred)
         labels, counts, allowed = class_indices(y_true, y_pred, self.ignore_class, classes=head.units)
-        labels = ops.reshape(labels, (-1,))
-        losses = linear_cross_entropy(
-            ops.reshape(ops.cast(y_pred, head.compute_dtype), (-1, head.width)),
-            *head.tensors(),
-            labels,
-            label_smoothing=self.label_smoothing,
-            z_loss=self.z_loss,
-            soft_cap=head.soft_cap,
-            block_size=self.block_size,
-        )
-        if self.class_weight is not None:
-            losses = losses * ops.take(ops.convert_to_tensor(self.class_weight, dtype=losses.dtype), labels)
-        return poison(ops.reshape(losses, ops.shape(y_pred)[:-1]), allowed, counts)
+        kernel, bias = head.tensors()
+        arguments = {
+            "features": ops.reshape(ops.cast(y_pred, head.compute_dtype), (-1, head.width)),
+            "kernel": kernel,
+            "bias": bias,
+            "labels": ops.reshape(labels, (-1,)),
+            "label_smoothing": self.label_smoothing,
+            "z_loss": self.z_loss,
+            "soft_cap": head.soft_cap,
+            "block_size": self.block_size,
+        }
+        return arguments, counts, allowed
+
+    def _class_factor(self, labels: Any, dtype: Any) -> Any:
+        if self.class_weight is None:
+            return 1.0
+        return ops.take(ops.convert_to_tensor(self.class_weight, dtype=dtype), labels)

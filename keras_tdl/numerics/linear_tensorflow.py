@@ -9,39 +9,17 @@ from typing import Any
 
 import tensorflow as tf
 
-
-def _dtype(*tensors: Any) -> Any:
-    return tf.float64 if any(tensor.dtype == tf.float64 for tensor in tensors) else tf.float32
-
-
-def _over_blocks(step: Callable[[Any, int, Any], Any], state: Any, classes: int, block: int, first: int = 0) -> Any:
-    """Applies `state = step(start, size, state)` to all blocks; the last may be smaller."""
-    whole, rest = divmod(classes, block)
-    _, state = tf.while_loop(
-        lambda start, state: start < whole * block,
-        lambda start, state: (start + block, step(start, block, state)),
-        (first * block, state),
-        parallel_iterations=1,
-        maximum_iterations=whole,
-    )
-    return step(tf.constant(whole * block), rest, state) if rest else state
-
-
-def _rows(kernel: Any, start: Any, size: int, dtype: Any) -> Any:
-    # not kernel[start : start + size], whose size XLA takes for unknown
-    return tf.cast(tf.slice(kernel, (start, 0), (size, kernel.shape[1])), dtype)
-
-
-def _block(features: Any, kernel: Any, bias: Any, start: Any, size: int, soft_cap: float | None) -> Any:
-    """Logits of a block, for features in the dtype of the computation."""
-    logits = tf.matmul(features, _rows(kernel, start, size, features.dtype), transpose_b=True)
-    if bias is not None:
-        logits += tf.cast(tf.slice(bias, (start,), (size,)), logits.dtype)
-    return logits if soft_cap is None else soft_cap * tf.tanh(logits / soft_cap)
-
-
-def _is_own(labels: Any, start: Any, size: int) -> Any:
-    return labels[:, None] == start + tf.range(size)
+from keras_tdl.numerics.linear_tensorflow_blocks import (
+    common_dtype,
+    logits_of,
+    losses_of,
+    nothing_seen,
+    over_blocks,
+    own_class,
+    rows_of,
+    seen,
+    slopes_of,
+)
 
 
 def linear_cross_entropy(
@@ -86,33 +64,15 @@ def _forward(
 ) -> tuple[Any, Any, Any]:
     """Loss, distance and log-sum-exp of each token."""
     classes = kernel.shape[0]
-    dtype = _dtype(features, kernel)
+    dtype = common_dtype(features, kernel)
     features = tf.cast(features, dtype)
 
     def step(start: Any, size: int, state: tuple[Any, ...]) -> tuple[Any, ...]:
-        largest, total, own, sum_ = state
-        logits = _block(features, kernel, bias, start, size, soft_cap)
-        is_own = _is_own(labels, start, size)
-        own += tf.reduce_sum(tf.where(is_own, logits, 0.0), axis=1)
-        if label_smoothing:
-            sum_ += tf.reduce_sum(logits, axis=1)
-        others = tf.where(is_own, tf.constant(float("-inf"), dtype), logits)
-        larger = tf.maximum(largest, tf.reduce_max(others, axis=1))
-        total = total * tf.exp(largest - larger) + tf.reduce_sum(tf.exp(others - larger[:, None]), axis=1)
-        return larger, total, own, sum_
+        logits = logits_of(features, kernel, bias, start, size, soft_cap)
+        return seen(state, logits, own_class(labels, start, size), label_smoothing)
 
-    zero = tf.zeros_like(features[:, 0])
-    # not -inf, of which the difference to itself is NaN
-    start = (tf.fill(tf.shape(zero), dtype.min), zero, zero, zero)
-    largest, total, own, sum_ = _over_blocks(step, start, classes, block)
-    distance = largest - own + tf.math.log(total)
-    loss = tf.maximum(distance, 0.0) + tf.math.log1p(tf.exp(-tf.abs(distance)))
-    log_sum = own + loss
-    if label_smoothing:
-        loss = (1.0 - label_smoothing) * loss + label_smoothing * (log_sum - sum_ / classes)
-    if z_loss:
-        loss += z_loss * log_sum * log_sum
-    return loss, distance, log_sum
+    state = over_blocks(step, nothing_seen(features), classes, block)
+    return losses_of(state, classes, label_smoothing, z_loss)
 
 
 @tf.function(jit_compile=True)
@@ -133,23 +93,14 @@ def _backward(
     classes, width = kernel.shape
     dtype = log_sum.dtype
     wide = tf.cast(features, dtype)
-    factor = 1.0 + 2.0 * z_loss * log_sum
-    uniform = label_smoothing / classes
-    # factor p_y - 1 + smoothing - uniform, with p_y - 1 = -sigmoid(distance)
-    small = tf.exp(-tf.abs(distance))
-    high, low = 1.0 / (1.0 + small), small / (1.0 + small)
-    wrong, right = tf.where(distance < 0, low, high), tf.where(distance < 0, high, low)
-    own = (factor - 1.0) * right - wrong + (label_smoothing - uniform)
 
     def slopes(start: Any, size: int) -> tuple[Any, Any, Any]:
         """Gradient of a block's logits, and what they make of those of features, kernel and bias."""
-        logits = _block(wide, kernel, bias, start, size, soft_cap)
-        slope = factor[:, None] * tf.exp(logits - log_sum[:, None]) - uniform
-        slope = tf.where(_is_own(labels, start, size), own[:, None], slope) * upstream[:, None]
-        if soft_cap is not None:
-            slope *= 1.0 - tf.square(logits / soft_cap)
+        logits = logits_of(wide, kernel, bias, start, size, soft_cap)
+        is_own = own_class(labels, start, size)
+        slope = slopes_of(logits, is_own, distance, log_sum, upstream, classes, label_smoothing, z_loss, soft_cap)
         return (
-            tf.matmul(slope, _rows(kernel, start, size, dtype)),
+            tf.matmul(slope, rows_of(kernel, start, size, dtype)),
             tf.cast(tf.matmul(slope, wide, transpose_a=True), kernel.dtype),
             tf.reduce_sum(slope, axis=0),
         )
@@ -180,33 +131,124 @@ def _backward(
     return tf.cast(of_features, features.dtype), of_kernel, of_bias if bias is None else tf.cast(of_bias, bias.dtype)
 
 
+def linear_cross_entropy_sum(
+    features: Any,
+    kernel: Any,
+    bias: Any,
+    labels: Any,
+    weights: Any,
+    label_smoothing: float,
+    z_loss: float,
+    soft_cap: float | None,
+    token_block: int,
+) -> Any:
+    """The sum of the weighted losses."""
+
+    @tf.custom_gradient
+    def call(*tensors: Any) -> tuple[Any, Callable[..., Any]]:
+        features, kernel, bias = (*map(tf.stop_gradient, tensors), None)[:3]
+        total, *gradients = _sum(
+            features, kernel, bias, labels, weights, label_smoothing, z_loss, soft_cap, token_block
+        )
+
+        def gradient(upstream: Any) -> list[Any]:
+            return [
+                tf.cast(upstream * gradient, tensor.dtype) for gradient, tensor in zip(gradients, tensors, strict=False)
+            ]
+
+        return total, gradient
+
+    return call(features, kernel) if bias is None else call(features, kernel, bias)
+
+
+@tf.function(jit_compile=True)
+def _sum(
+    features: Any,
+    kernel: Any,
+    bias: Any,
+    labels: Any,
+    weights: Any,
+    label_smoothing: float,
+    z_loss: float,
+    soft_cap: float | None,
+    token_block: int,
+) -> tuple[Any, Any, Any, Any]:
+    """The sum of the weighted losses, and its gradients for features, kernel and bias."""
+    classes, width = kernel.shape
+    dtype = common_dtype(features, kernel)
+    # numbers to XLA, even where they are not known here
+    tokens = tf.shape(features)[0]
+    count = tf.maximum(-(-tokens // token_block), 1)
+    size = tf.maximum(-(-tokens // count), 1)
+    more: Any = count * size - tokens
+    features = tf.pad(tf.cast(features, dtype), ((0, more), (0, 0)))
+    labels, weights = tf.pad(labels, ((0, more),)), tf.pad(tf.cast(weights, dtype), ((0, more),))
+    wide = tf.cast(kernel, dtype)
+
+    def step(i: Any, losses: Any, of_features: Any, of_kernel: Any, of_bias: Any) -> tuple[Any, ...]:
+        rows = tf.slice(features, (i * size, 0), (size, width))
+        weight = tf.slice(weights, (i * size,), (size,))
+        is_own = own_class(tf.slice(labels, (i * size,), (size,)), 0, classes)
+        logits = logits_of(rows, wide, bias, 0, classes, soft_cap)
+        state = seen(nothing_seen(rows), logits, is_own, label_smoothing)
+        loss, distance, log_sum = losses_of(state, classes, label_smoothing, z_loss)
+        slope = slopes_of(logits, is_own, distance, log_sum, weight, classes, label_smoothing, z_loss, soft_cap)
+        return (
+            i + 1,
+            losses.write(i, loss),
+            of_features.write(i, tf.matmul(slope, wide)),
+            # transposed, since XLA is slow where the large factor is the one to transpose
+            of_kernel + tf.matmul(rows, slope, transpose_a=True),
+            of_bias if bias is None else of_bias + tf.reduce_sum(slope, axis=0),
+        )
+
+    _, losses, of_features, of_kernel, of_bias = tf.while_loop(
+        lambda i, *_: i < count,
+        step,
+        (
+            0,
+            tf.TensorArray(dtype, size=count),
+            tf.TensorArray(dtype, size=count),
+            tf.zeros((width, classes), dtype),
+            tf.zeros((0 if bias is None else classes,), dtype),
+        ),
+        parallel_iterations=1,
+    )
+    return (
+        tf.reduce_sum(weights * tf.reshape(losses.stack(), (-1,))),
+        tf.reshape(of_features.stack(), (-1, width))[:tokens],
+        tf.transpose(of_kernel),
+        of_bias,
+    )
+
+
 def linear_ranks(features: Any, kernel: Any, bias: Any, labels: Any, block: int) -> Any:
     """How many classes come before the label's."""
-    features = tf.cast(features, _dtype(features, kernel))
+    features = tf.cast(features, common_dtype(features, kernel))
     own = tf.reduce_sum(features * tf.cast(tf.gather(kernel, labels), features.dtype), axis=1)
     own = own if bias is None else own + tf.cast(tf.gather(bias, labels), own.dtype)
 
     def step(start: Any, size: int, ranks: Any) -> Any:
-        logits = _block(features, kernel, bias, start, size, None)
+        logits = logits_of(features, kernel, bias, start, size, None)
         indices = start + tf.range(size)
         higher = (logits > own[:, None]) & (indices != labels[:, None])
         before = higher | (logits == own[:, None]) & (indices < labels[:, None])
         return ranks + tf.reduce_sum(tf.cast(before, tf.int32), axis=1)
 
-    return _over_blocks(step, tf.zeros_like(labels), kernel.shape[0], block)
+    return over_blocks(step, tf.zeros_like(labels), kernel.shape[0], block)
 
 
 def linear_top_k(features: Any, kernel: Any, bias: Any, k: int, soft_cap: float | None, block: int) -> tuple[Any, Any]:
     """The highest logits and their classes."""
-    features = tf.cast(features, _dtype(features, kernel))
+    features = tf.cast(features, common_dtype(features, kernel))
 
     def step(start: Any, size: int, found: tuple[Any, Any]) -> tuple[Any, Any]:
         # those found before come first: of equal ones tf.math.top_k takes the first, and they hold lower classes
-        logits = _block(features, kernel, bias, start, size, soft_cap)
+        logits = logits_of(features, kernel, bias, start, size, soft_cap)
         indices = tf.broadcast_to(start + tf.range(size), tf.shape(logits))
         values, chosen = tf.math.top_k(tf.concat((found[0], logits), 1), k)
         return values, tf.gather(tf.concat((found[1], indices), 1), chosen, batch_dims=1)
 
     # the first block fills the list, so that it never holds anything but classes
-    found = tf.math.top_k(_block(features, kernel, bias, 0, block, soft_cap), k)
-    return _over_blocks(step, (found.values, found.indices), kernel.shape[0], block, first=1)
+    found = tf.math.top_k(logits_of(features, kernel, bias, 0, block, soft_cap), k)
+    return over_blocks(step, (found.values, found.indices), kernel.shape[0], block, first=1)
