@@ -7,7 +7,6 @@ is summed in the loop stays on its device until the loop has ended.
 
 import functools
 import math
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -15,7 +14,17 @@ import jax.numpy as jnp
 import keras
 from jax import lax
 
-HALF = (jnp.float16, jnp.bfloat16)
+from keras_tdl.numerics.linear_jax_blocks import (
+    as_factor,
+    bent,
+    capped,
+    common_dtype,
+    losses,
+    over_blocks,
+    product,
+    slopes,
+)
+from keras_tdl.numerics.linear_jax_sum import sum_with_gradients
 
 
 def _shards(classes: int) -> int:
@@ -35,42 +44,19 @@ def _by_shard(kernel: Any, bias: Any, block: int) -> tuple[Any, Any, int]:
     return kernel, None if bias is None else bias.reshape(shards, -1), -(-block // shards)
 
 
-def _over_blocks(step: Callable[[Any, int, Any], Any], state: Any, classes: int, block: int, first: int = 0) -> Any:
-    """Applies `state = step(start, size, state)` to all blocks from the class `first` on."""
-    whole, rest = divmod(classes - first, block)
-    # the smaller block comes first: after the loop, XLA would copy the whole state
-    state = step(first, rest, state) if rest else state
-    return lax.fori_loop(0, whole, lambda i, state: step(first + rest + i * block, block, state), state)
-
-
-def _dtype(features: Any, kernel: Any) -> Any:
-    return jnp.promote_types(jnp.promote_types(features.dtype, kernel.dtype), jnp.float32)
-
-
-def _product(formula: str, left: Any, right: Any, dtype: Any) -> Any:
-    return jnp.einsum(formula, left, right, preferred_element_type=dtype)
-
-
-def _factor(rows: Any, features: Any) -> Any:
-    """Rows of the kernel in the dtype in which they are multiplied: that of half-precision features."""
-    return rows.astype(features.dtype if features.dtype in HALF else _dtype(features, rows))
-
-
 def _rows(kernel: Any, start: Any, size: int, features: Any) -> Any:
-    return _factor(lax.dynamic_slice_in_dim(kernel, start, size, axis=1), features)
+    return as_factor(lax.dynamic_slice_in_dim(kernel, start, size, axis=1), features)
 
 
 def _block(features: Any, kernel: Any, bias: Any, start: Any, size: int, soft_cap: float | None) -> tuple[Any, Any]:
     """Logits `(shards, size, tokens)`, of which XLA sums rows faster than columns, and their classes."""
-    dtype = _dtype(features, kernel)
-    logits = _product("sbw,nw->sbn", _rows(kernel, start, size, features), features, dtype)
+    dtype = common_dtype(features, kernel)
+    logits = product("sbw,nw->sbn", _rows(kernel, start, size, features), features, dtype)
     if bias is not None:
         logits += lax.dynamic_slice_in_dim(bias, start, size, axis=1).astype(dtype)[..., None]
-    if soft_cap is not None:
-        logits = soft_cap * jnp.tanh(logits / soft_cap)
     shards, classes, _ = kernel.shape
     indices = classes * jnp.arange(shards)[:, None] + start + jnp.arange(size)
-    return logits, indices[..., None]
+    return capped(logits, soft_cap), indices[..., None]
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(4, 5, 6, 7))
@@ -100,7 +86,7 @@ def _forward(
 ) -> tuple[Any, tuple[Any, ...]]:
     by_shard, bias_by_shard, part = _by_shard(kernel, bias, block)
     shards, classes, _ = by_shard.shape
-    dtype = _dtype(features, kernel)
+    dtype = common_dtype(features, kernel)
 
     def step(start: Any, size: int, state: tuple[Any, ...]) -> tuple[Any, ...]:
         largest, total, own, sum_ = state
@@ -117,17 +103,12 @@ def _forward(
     zero = jnp.zeros((shards, features.shape[0]), dtype)
     # not -inf, of which the difference to itself is NaN
     start = (jnp.full_like(zero, jnp.finfo(dtype).min), zero, zero, zero)
-    largest, total, own, sum_ = _over_blocks(step, start, classes, part)
+    largest, total, own, sum_ = over_blocks(step, start, classes, part)
     top = jnp.max(largest, axis=0)
     own = jnp.sum(own, axis=0)
-    distance = top - own + jnp.log(jnp.sum(total * jnp.exp(largest - top), axis=0))
-    loss = jnp.maximum(distance, 0.0) + jnp.log1p(jnp.exp(-jnp.abs(distance)))
-    log_sum = own + loss
-    if label_smoothing:
-        mean = jnp.sum(sum_, axis=0) / kernel.shape[0]
-        loss = (1.0 - label_smoothing) * loss + label_smoothing * (log_sum - mean)
-    if z_loss:
-        loss += z_loss * log_sum * log_sum
+    total = jnp.sum(total * jnp.exp(largest - top), axis=0)
+    mean = jnp.sum(sum_, axis=0) / kernel.shape[0] if label_smoothing else None
+    loss, distance, log_sum = losses(own, top, total, mean, label_smoothing, z_loss)
     return loss, (features, kernel, bias, labels, distance, log_sum)
 
 
@@ -142,30 +123,22 @@ def _backward(
     features, kernel, bias, labels, distance, log_sum = kept
     by_shard, bias_by_shard, part = _by_shard(kernel, bias, block)
     shards, classes, width = by_shard.shape
-    dtype = _dtype(features, kernel)
-    factor = 1.0 + 2.0 * z_loss * log_sum
-    uniform = label_smoothing / kernel.shape[0]
-    # factor p_y - 1 + smoothing - uniform, with p_y - 1 = -sigmoid(distance)
-    small = jnp.exp(-jnp.abs(distance))
-    high, low = 1.0 / (1.0 + small), small / (1.0 + small)
-    wrong, right = jnp.where(distance < 0, low, high), jnp.where(distance < 0, high, low)
-    own = (factor - 1.0) * right - wrong + (label_smoothing - uniform)
+    dtype = common_dtype(features, kernel)
+    _, factor, uniform, own = slopes(distance, log_sum, kernel.shape[0], label_smoothing, z_loss)
 
     def step(start: Any, size: int, state: tuple[Any, ...]) -> tuple[Any, ...]:
         of_features, of_kernel, of_bias = state
         logits, indices = _block(features, by_shard, bias_by_shard, start, size, soft_cap)
         p = jnp.exp(logits - log_sum)
         slope = factor * p - uniform
-        slope = jnp.where(indices == labels, own, slope) * upstream
-        if soft_cap is not None:
-            slope *= 1.0 - jnp.square(logits / soft_cap)
+        slope = bent(jnp.where(indices == labels, own, slope) * upstream, logits, soft_cap)
         if bias is not None:
             of_bias = lax.dynamic_update_slice_in_dim(of_bias, jnp.sum(slope, axis=-1), start, axis=1)
         rows = _rows(by_shard, start, size, features)
         slope = slope.astype(rows.dtype)
         # transposed, since XLA is slow where the large factor is the one to transpose
-        of_features += _product("sbw,sbn->swn", rows, slope, dtype)
-        of_rows = _product("sbn,nw->sbw", slope, features, dtype)
+        of_features += product("sbw,sbn->swn", rows, slope, dtype)
+        of_rows = product("sbn,nw->sbw", slope, features, dtype)
         return of_features, lax.dynamic_update_slice_in_dim(of_kernel, of_rows, start, axis=1), of_bias
 
     start = (
@@ -173,7 +146,7 @@ def _backward(
         jnp.zeros((shards, classes, width), dtype),
         jnp.zeros((shards, classes if bias is not None else 0), dtype),
     )
-    of_features, of_kernel, of_bias = _over_blocks(step, start, classes, part)
+    of_features, of_kernel, of_bias = over_blocks(step, start, classes, part)
     return (
         jnp.sum(of_features, axis=0).T.astype(features.dtype),
         of_kernel.reshape(kernel.shape).astype(kernel.dtype),
@@ -185,10 +158,35 @@ def _backward(
 linear_cross_entropy.defvjp(_forward, _backward)
 
 
+def linear_cross_entropy_sum(
+    features: Any,
+    kernel: Any,
+    bias: Any,
+    labels: Any,
+    weights: Any,
+    label_smoothing: float,
+    z_loss: float,
+    soft_cap: float | None,
+    token_block: int,
+) -> Any:
+    """The weighted sum of the losses; the weights have no gradient."""
+    tokens, classes = features.shape[0], kernel.shape[0]
+    weights = lax.stop_gradient(weights.astype(common_dtype(features, kernel)))
+    options = label_smoothing, z_loss, soft_cap
+    # tokens split over devices would be gathered for each block of them; a number that is not known has no blocks
+    if isinstance(tokens, int) and tokens and keras.distribution.distribution() is None:
+        return sum_with_gradients(features, kernel, bias, labels, weights, *options, min(token_block, tokens))
+    # as many logits in a block
+    block = token_block * classes // (tokens if isinstance(tokens, int) and tokens else token_block)
+    return jnp.sum(
+        weights * linear_cross_entropy(features, kernel, bias, labels, *options, min(max(block, 1), classes))
+    )
+
+
 def linear_ranks(features: Any, kernel: Any, bias: Any, labels: Any, block: int) -> Any:
     """How many classes come before the label's."""
-    dtype = _dtype(features, kernel)
-    own = _product("nw,nw->n", features, _factor(kernel[labels], features), dtype)
+    dtype = common_dtype(features, kernel)
+    own = product("nw,nw->n", features, as_factor(kernel[labels], features), dtype)
     own = own if bias is None else own + bias[labels].astype(dtype)
     kernel, bias, part = _by_shard(kernel, bias, block)
 
@@ -198,7 +196,7 @@ def linear_ranks(features: Any, kernel: Any, bias: Any, labels: Any, block: int)
         return ranks + jnp.sum(before, axis=1, dtype="int32")
 
     shards, classes, _ = kernel.shape
-    ranks = _over_blocks(step, jnp.zeros((shards, features.shape[0]), "int32"), classes, part)
+    ranks = over_blocks(step, jnp.zeros((shards, features.shape[0]), "int32"), classes, part)
     return jnp.sum(ranks, axis=0, dtype="int32")
 
 
@@ -225,7 +223,7 @@ def linear_top_k(features: Any, kernel: Any, bias: Any, k: int, soft_cap: float 
         )
 
     tokens, shards = features.shape[0], kernel.shape[0]
-    none = jnp.zeros((tokens, shards, 0), _dtype(features, kernel)), jnp.zeros((tokens, shards, 0), "int32")
+    none = jnp.zeros((tokens, shards, 0), common_dtype(features, kernel)), jnp.zeros((tokens, shards, 0), "int32")
     found = step(0, part, none)
-    logits, indices = _over_blocks(step, found, classes, part, first=part)
+    logits, indices = over_blocks(step, found, classes, part, first=part)
     return highest(logits.reshape(tokens, -1), indices.reshape(tokens, -1), k)

@@ -134,5 +134,5 @@ def sum_with_gradients(
     if features.dtype != torch.float16 or not in_half(features) or not len(features):
         return _forward(features, kernel, bias, labels, weights, *options)[0]
     # slopes of the usual weights, 1 / tokens, would vanish in float16
-    unit = 256.0 / weights.abs().amax().clamp(min=1e-30)
-    return _forward(features, kernel, bias, labels, unit * weights, *options)[0] / unit
+    unit = weights.abs().amax().clamp(min=1e-30) / 256.0
+    return unit * _forward(features, kernel, bias, labels, weights / unit, *options)[0]
