@@ -3,17 +3,20 @@
 from collections.abc import Sequence
 from typing import Any
 
+from keras import ops
+
 from keras_tdl.catalogue import Loss, LossCard, Parameter, Source, register
 from keras_tdl.numerics import (
     binary_labels,
     check_factor,
     check_number,
     check_weights,
-    negative_log,
-    negative_log_complement,
-    per_row,
+    minus_log,
+    minus_log_complement,
     poison,
-    row_mean,
+    positive,
+    rounded_once,
+    row_size,
     sigmoid,
     smoothed,
     softplus,
@@ -23,7 +26,7 @@ from keras_tdl.numerics import (
 )
 
 
-@per_row
+@rounded_once
 def binary_crossentropy(
     y_true: Any,
     y_pred: Any,
@@ -68,38 +71,67 @@ def binary_crossentropy(
     """
     label_smoothing = check_number("label_smoothing", label_smoothing, least=0, most=1)
     y_true, y_pred, allowed = binary_labels(y_true, y_pred, axis)
-    negative, positive = smoothed(y_true, label_smoothing)
-    if pos_weight is not None:
-        positive = positive * weight_tensor("pos_weight", pos_weight, y_pred, each="output")
-    if from_logits:
-        loss = _on_logits(negative, positive, y_pred)
-    else:
-        loss = negative * negative_log_complement(y_pred) + positive * negative_log(y_pred)
-    if class_weight is not None:
-        low, high = check_weights("class_weight", class_weight, size=2) or (1.0, 1.0)
-        loss = loss * ((1.0 - y_true) * low + y_true * high)
-    return row_mean(poison(loss, allowed))
+    factor = 1.0 if pos_weight is None else weight_tensor("pos_weight", pos_weight, y_pred, each="output")
+    weights = check_weights("class_weight", class_weight, size=2) or (1.0, 1.0)
+    total = (_on_logits if from_logits else _on_probabilities)(y_true, y_pred, factor, label_smoothing, *weights)
+    return poison(total / row_size(y_pred), allowed)
 
 
-def _value(negative: Any, positive: Any, logits: Any) -> Any:
+def _shares(y_true: Any, factor: Any, smoothing: float, low: float, high: float) -> tuple[Any, Any]:
+    """What multiplies the terms of label 0 and of label 1."""
+    negative, positive = smoothed(y_true, smoothing)
+    weight = 1.0 if low == high == 1.0 else (1.0 - y_true) * low + y_true * high
+    return negative * weight, positive * (weight * factor)
+
+
+def _share_slopes(y_true: Any, factor: Any, smoothing: float, low: float, high: float) -> tuple[Any, Any]:
+    negative, positive = smoothed(y_true, smoothing)
+    weight = (1.0 - smoothing) * ((1.0 - y_true) * low + y_true * high)
+    return negative * (high - low) - weight, (positive * (high - low) + weight) * factor
+
+
+def _value(y_true: Any, logits: Any, *weights: Any) -> Any:
     # -log(1 - p) is softplus(z) and -log p is softplus(-z), both without cancellation; a term without weight counts
     # zero even where the other is certain
-    return weighted(negative, softplus(logits)) + weighted(positive, softplus(-logits))
+    negative, positive = _shares(y_true, *weights)
+    return ops.sum(weighted(negative, softplus(logits)) + weighted(positive, softplus(-logits)), axis=-1)
 
 
-def _slope_negative(negative: Any, positive: Any, logits: Any) -> Any:
-    return softplus(logits)
+def _slope_true(y_true: Any, logits: Any, *weights: Any) -> Any:
+    negative, positive = _share_slopes(y_true, *weights)
+    return negative * softplus(logits) + positive * softplus(-logits)
 
 
-def _slope_positive(negative: Any, positive: Any, logits: Any) -> Any:
-    return softplus(-logits)
-
-
-def _slope(negative: Any, positive: Any, logits: Any) -> Any:
+def _slope(y_true: Any, logits: Any, *weights: Any) -> Any:
+    negative, positive = _shares(y_true, *weights)
     return negative * sigmoid(logits) - positive * sigmoid(-logits)
 
 
-_on_logits = with_gradient(_value, (_slope_negative, _slope_positive, _slope))
+_on_logits = with_gradient(
+    _value, (_slope_true, _slope, None, None, None, None), axis=-1, kernel="binary_cross_entropy"
+)
+
+
+def _value_of_probabilities(y_true: Any, p: Any, *weights: Any) -> Any:
+    negative, positive = _shares(y_true, *weights)
+    return ops.sum(negative * minus_log_complement(p) + positive * minus_log(p), axis=-1)
+
+
+def _slope_true_of_probabilities(y_true: Any, p: Any, *weights: Any) -> Any:
+    negative, positive = _share_slopes(y_true, *weights)
+    return negative * minus_log_complement(p) + positive * minus_log(p)
+
+
+def _slope_of_probabilities(y_true: Any, p: Any, *weights: Any) -> Any:
+    negative, positive_share = _shares(y_true, *weights)
+    return negative / positive(1.0 - p) - positive_share / positive(p)
+
+
+_on_probabilities = with_gradient(
+    _value_of_probabilities,
+    (_slope_true_of_probabilities, _slope_of_probabilities, None, None, None, None),
+    axis=-1,
+)
 
 
 class BinaryCrossentropy(Loss):

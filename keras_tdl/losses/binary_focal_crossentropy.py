@@ -68,7 +68,7 @@ def binary_focal_crossentropy(
     loss = focal(negative, positive, y_pred, gamma)
     if apply_class_balancing:
         loss = loss * (alpha * positive + (1.0 - alpha) * negative)
-    return row_mean(poison(loss, allowed))
+    return poison(row_mean(loss), allowed)
 
 
 class BinaryFocalCrossentropy(Loss):

@@ -10,15 +10,18 @@ from keras_tdl.numerics import (
     check_number,
     check_weights,
     class_shares,
-    negative_log,
-    per_row,
+    minus_log,
     poison,
+    positive,
+    rounded_once,
+    smoothed_shares,
     soft_cross_entropy,
     weight_tensor,
+    with_gradient,
 )
 
 
-@per_row
+@rounded_once
 def categorical_crossentropy(
     y_true: Any,
     y_pred: Any,
@@ -59,11 +62,25 @@ def categorical_crossentropy(
     """
     label_smoothing = check_number("label_smoothing", label_smoothing, least=0, most=1)
     y_true, y_pred, allowed = class_shares(y_true, y_pred, axis, "SparseCategoricalCrossentropy")
-    shares = (1.0 - label_smoothing) * y_true + label_smoothing / y_pred.shape[-1]
-    loss = soft_cross_entropy(shares, y_pred) if from_logits else ops.sum(shares * negative_log(y_pred), axis=-1)
+    loss = (soft_cross_entropy if from_logits else _on_probabilities)(y_true, y_pred, label_smoothing)
     if class_weight is not None:
         loss = loss * ops.sum(y_true * weight_tensor("class_weight", class_weight, y_pred), axis=-1)
     return poison(loss, allowed)
+
+
+def _value(y_true: Any, p: Any, smoothing: float) -> Any:
+    return ops.sum(smoothed_shares(y_true, smoothing) * minus_log(p), axis=-1)
+
+
+def _slope_true(y_true: Any, p: Any, smoothing: float) -> Any:
+    return (1.0 - smoothing) * minus_log(p)
+
+
+def _slope(y_true: Any, p: Any, smoothing: float) -> Any:
+    return -smoothed_shares(y_true, smoothing) / positive(p)
+
+
+_on_probabilities = with_gradient(_value, (_slope_true, _slope, None), axis=-1)
 
 
 class CategoricalCrossentropy(Loss):

@@ -38,7 +38,7 @@ def exponential_loss(y_true: Any, y_pred: Any, labels: str = "signed") -> Any:
     """
     sign, y_pred, allowed = signs(y_true, y_pred, labels)
     # the product with a sign is exact, so exp has the only rounding
-    return row_mean(poison(ops.exp(-sign * y_pred), allowed))
+    return poison(row_mean(ops.exp(-sign * y_pred)), allowed)
 
 
 class ExponentialLoss(Loss):

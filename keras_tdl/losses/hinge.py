@@ -38,7 +38,7 @@ def hinge(y_true: Any, y_pred: Any, labels: str = "signed", margin: float = 1.0)
     """
     margin = check_number("margin", margin, above=0)
     sign, y_pred, allowed = signs(y_true, y_pred, labels)
-    return row_mean(poison(shortfall(margin, sign * y_pred), allowed))
+    return poison(row_mean(shortfall(margin, sign * y_pred)), allowed)
 
 
 class Hinge(Loss):

@@ -5,10 +5,10 @@ from typing import Any
 from keras import ops
 
 from keras_tdl.catalogue import Loss, LossCard, Parameter, Source, register
-from keras_tdl.numerics import aligned, check_number, per_row, row_mean, with_gradient
+from keras_tdl.numerics import aligned, check_number, rounded_once, row_size, with_gradient
 
 
-@per_row
+@rounded_once
 def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
     """Huber loss, averaged over the last axis.
 
@@ -35,32 +35,32 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
     """
     delta = check_number("delta", delta, above=0)
     y_true, y_pred = aligned(y_true, y_pred)
-    return row_mean(_huber(y_true, y_pred, delta))
+    return _huber(y_true, y_pred, delta) / row_size(y_pred)
 
 
 def _value(y_true: Any, y_pred: Any, delta: float) -> Any:
     # e²/2 if |e| <= delta else delta |e| - delta²/2, as q (|e| - q/2) with q = min(|e|, delta): no branch, no
     # square that overflows, and no difference of large terms, since q <= |e|
     error = ops.abs(y_pred - y_true)
-    capped = _capped(error, delta)
-    return capped * (error - 0.5 * capped)
+    capped = ops.minimum(error, _tensor(delta, error))
+    return ops.sum(capped * (error - 0.5 * capped), axis=-1)
 
 
-def _capped(error: Any, delta: float) -> Any:
-    # not a clip or a minimum, which round delta to float32 on PyTorch whatever the dtype
-    return ops.where(error <= delta, error, ops.zeros_like(error) + delta)
+def _tensor(delta: float, error: Any) -> Any:
+    # a number in a minimum is rounded to float32 on PyTorch whatever the dtype
+    return ops.convert_to_tensor(delta, error.dtype)
 
 
 def _slope(y_true: Any, y_pred: Any, delta: float) -> Any:
     error = y_pred - y_true
-    return ops.sign(error) * _capped(ops.abs(error), delta)
+    return ops.maximum(ops.minimum(error, _tensor(delta, error)), _tensor(-delta, error))
 
 
 def _slope_true(y_true: Any, y_pred: Any, delta: float) -> Any:
     return -_slope(y_true, y_pred, delta)
 
 
-_huber = with_gradient(_value, (_slope_true, _slope, None))
+_huber = with_gradient(_value, (_slope_true, _slope, None), axis=-1)
 
 
 class Huber(Loss):

@@ -13,16 +13,16 @@ from keras_tdl.numerics import (
     log_ratio,
     minus_log,
     negative_log_softmax,
-    per_row,
     poison,
     positive,
+    rounded_once,
     softmax,
     weighted,
     with_gradient,
 )
 
 
-@per_row
+@rounded_once
 def kl_divergence(
     y_true: Any, y_pred: Any, from_logits: bool = False, target_from_logits: bool = False, axis: int = -1
 ) -> Any:
@@ -100,7 +100,7 @@ def _slope(y_true: Any, y_pred: Any, from_logits: bool, target_from_logits: bool
     return cross_entropy_slope(target, y_pred) if from_logits else -target / positive(y_pred)
 
 
-_divergence = with_gradient(_value, (_slope_true, _slope, None, None), axis=-1)
+_divergence = with_gradient(_value, (_slope_true, _slope, None, None), axis=-1, kernel="divergence")
 
 
 class KLDivergence(Loss):

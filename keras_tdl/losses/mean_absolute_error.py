@@ -5,10 +5,10 @@ from typing import Any
 from keras import ops
 
 from keras_tdl.catalogue import Loss, LossCard, Source, register
-from keras_tdl.numerics import aligned, per_row, row_mean, with_gradient
+from keras_tdl.numerics import aligned, rounded_once, row_size, with_gradient
 
 
-@per_row
+@rounded_once
 def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
     """Absolute error, averaged over the last axis.
 
@@ -33,11 +33,11 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
     Source: R. Koenker and G. Bassett, "Regression Quantiles", 1978, doi:10.2307/1913643; book 3.3.
     """
     y_true, y_pred = aligned(y_true, y_pred)
-    return row_mean(_absolute(y_true, y_pred))
+    return _absolute(y_true, y_pred) / row_size(y_pred)
 
 
 def _value(y_true: Any, y_pred: Any) -> Any:
-    return ops.abs(y_pred - y_true)
+    return ops.sum(ops.abs(y_pred - y_true), axis=-1)
 
 
 def _slope(y_true: Any, y_pred: Any) -> Any:
@@ -49,7 +49,7 @@ def _slope_true(y_true: Any, y_pred: Any) -> Any:
     return ops.sign(y_true - y_pred)
 
 
-_absolute = with_gradient(_value, (_slope_true, _slope))
+_absolute = with_gradient(_value, (_slope_true, _slope), axis=-1)
 
 
 class MeanAbsoluteError(Loss):

@@ -11,13 +11,13 @@ from keras_tdl.numerics import (
     check_weights,
     class_indices,
     float_tensor,
-    per_row,
     poison,
+    rounded_once,
     weight_tensor,
 )
 
 
-@per_row
+@rounded_once
 def negative_log_likelihood(
     y_true: Any,
     y_pred: Any,

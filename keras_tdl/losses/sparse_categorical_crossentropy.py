@@ -13,15 +13,15 @@ from keras_tdl.numerics import (
     class_indices,
     float_tensor,
     negative_log,
-    per_row,
     poison,
+    rounded_once,
     row_mean,
     sparse_cross_entropy,
     weight_tensor,
 )
 
 
-@per_row
+@rounded_once
 def sparse_categorical_crossentropy(
     y_true: Any,
     y_pred: Any,

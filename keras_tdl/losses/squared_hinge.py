@@ -37,8 +37,8 @@ def squared_hinge(y_true: Any, y_pred: Any, labels: str = "signed", margin: floa
     """
     margin = check_number("margin", margin, above=0)
     sign, y_pred, allowed = signs(y_true, y_pred, labels)
-    short = poison(shortfall(margin, sign * y_pred), allowed)
-    return row_mean(short * short)
+    short = shortfall(margin, sign * y_pred)
+    return poison(row_mean(short * short), allowed)
 
 
 class SquaredHinge(Loss):

@@ -61,9 +61,8 @@ def zero_one_loss(
     dtype = y_pred.dtype
     nan = ops.any(ops.moveaxis(ops.isnan(y_pred), axis, -1), axis=-1)
     if labels in ("binary", "signed"):
-        sign, y_pred, allowed = signs(y_true, y_pred, labels)
-        wrong = ops.moveaxis(ops.not_equal(y_pred > threshold, sign > 0), axis, -1)
-        wrong, allowed = ops.any(wrong, axis=-1), ops.all(ops.moveaxis(allowed, axis, -1), axis=-1)
+        sign, y_pred, allowed = signs(y_true, y_pred, labels, axis)
+        wrong = ops.any(ops.not_equal(y_pred > threshold, sign > 0), axis=-1)
     else:
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.moveaxis(y_pred, axis, -1)
         if labels == "index":

@@ -1,6 +1,6 @@
 """The stable forms that several rooms share, and the gradients that autodiff gets wrong."""
 
-from keras_tdl.numerics.alignment import aligned, float_tensor, per_row, row_mean
+from keras_tdl.numerics.alignment import aligned, float_tensor, per_row, rounded_once, row_mean, row_size
 from keras_tdl.numerics.divergence import divergence_of_logits, divergence_of_probabilities
 from keras_tdl.numerics.exact import exp_product, shortfall, subtract_exactly
 from keras_tdl.numerics.focal import (
@@ -28,6 +28,7 @@ from keras_tdl.numerics.logits import (
     cross_entropy_slope,
     negative_log_softmax,
     sigmoid,
+    smoothed_shares,
     soft_cross_entropy,
     softmax,
     softplus,
@@ -36,8 +37,8 @@ from keras_tdl.numerics.logits import (
 from keras_tdl.numerics.probabilities import (
     log_ratio,
     minus_log,
+    minus_log_complement,
     negative_log,
-    negative_log_complement,
     positive,
     weighted,
 )
@@ -68,18 +69,21 @@ __all__ = [
     "focal_of_probability",
     "log_ratio",
     "minus_log",
+    "minus_log_complement",
     "negative_log",
-    "negative_log_complement",
     "negative_log_softmax",
     "one_hot_indices",
     "per_row",
     "poison",
     "positive",
+    "rounded_once",
     "row_mean",
+    "row_size",
     "shortfall",
     "sigmoid",
     "signs",
     "smoothed",
+    "smoothed_shares",
     "soft_cross_entropy",
     "softmax",
     "softplus",

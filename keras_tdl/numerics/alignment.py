@@ -50,33 +50,49 @@ def aligned(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     return y_true, y_pred
 
 
+def row_size(x: Any) -> Any:
+    """The length of the last axis of `x`."""
+    return x.shape[-1] if x.shape[-1] is not None else ops.cast(ops.shape(x)[-1], x.dtype)
+
+
 def row_mean(x: Any, keepdims: bool = False) -> Any:
     """The mean over the last axis in the dtype of `x`, where Keras's own computes float64 in float32 on PyTorch."""
-    size = x.shape[-1] if x.shape[-1] is not None else ops.cast(ops.shape(x)[-1], x.dtype)
-    return ops.sum(x, axis=-1, keepdims=keepdims) / size
+    return ops.sum(x, axis=-1, keepdims=keepdims) / row_size(x)
+
+
+def rounded_once(loss: Function) -> Function:
+    """Gives a loss of `(y_true, y_pred, ...)` half-precision predictions in float32, and rounds its result once.
+
+    A mean or a weight applied in half precision would round again and again.
+    """
+
+    @functools.wraps(loss)
+    def rounded(y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
+        y_pred = float_tensor(y_pred)
+        dtype = keras.backend.standardize_dtype(y_pred.dtype)
+        if dtype not in HALF:
+            return loss(y_true, y_pred, *args, **kwargs)
+        return ops.cast(loss(y_true, ops.cast(y_pred, "float32"), *args, **kwargs), dtype)
+
+    return cast(Function, rounded)
 
 
 def per_row(loss: Function) -> Function:
-    """Gives a loss of `(y_true, y_pred, ...)` half-precision predictions in float32, and rounds its result once.
+    """`rounded_once` for a loss that is a chain of operations: large tensors go in blocks of rows where that is faster.
 
-    A mean or a weight applied in half precision would round again and again. Large tensors are taken in blocks of
-    rows where that is faster.
+    Not for a loss that is little more than one function `with_gradient`, which goes in blocks itself.
     """
     signature = inspect.signature(loss)
     has_axis = "axis" in signature.parameters
 
     @functools.wraps(loss)
-    def rounded(y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
-        y_true, y_pred = ops.convert_to_tensor(y_true), float_tensor(y_pred)
-        dtype = keras.backend.standardize_dtype(y_pred.dtype)
-        half = dtype in HALF
-
+    def in_blocks(y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
         def block(y_true: Any, y_pred: Any) -> Any:
-            return loss(y_true, ops.cast(y_pred, "float32") if half else y_pred, *args, **kwargs)
+            return loss(y_true, y_pred, *args, **kwargs)
 
+        y_true = ops.convert_to_tensor(y_true)
         axis = signature.bind(y_true, y_pred, *args, **kwargs).arguments.get("axis", -1) if has_axis else -1
         rows_apart = len(y_pred.shape) > 1 and axis % len(y_pred.shape) != 0
-        result = by_rows(block, y_true, y_pred) if rows_apart else block(y_true, y_pred)
-        return ops.cast(result, dtype) if half else result
+        return by_rows(block, y_true, y_pred) if rows_apart else block(y_true, y_pred)
 
-    return cast(Function, rounded)
+    return rounded_once(cast(Function, in_blocks))

@@ -35,7 +35,7 @@ def shortfall(constant: float, x: Any, x_error: Any = None) -> Any:
     short = constant - x
     if x_error is not None:  # NaN for an infinite difference
         short = short - ops.where(ops.isfinite(x), x_error, ops.zeros_like(x_error))
-    return ops.where(short <= 0, ops.zeros_like(short), short)
+    return ops.relu(short)
 
 
 def multiply_exactly(a: Any, b: Any) -> tuple[Any, Any]:

@@ -1,6 +1,6 @@
 """Labels: checked where their values can be seen, and never wrong in silence where they cannot."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_tdl.numerics.alignment import aligned, float_tensor, same_shape
-from keras_tdl.numerics.gradient import visible
+from keras_tdl.numerics.gradient import by_rows, visible
 from keras_tdl.numerics.validation import check_choice, check_number
 
 #: What labels of two classes may be.
@@ -71,7 +71,8 @@ def class_shares(y_true: Any, y_pred: Any, axis: int, sparse: str, limited: bool
         limited: Whether shares must be between 0 and 1.
 
     Returns:
-        Shares and predictions of one float dtype, classes last, and whether all shares of a row are allowed.
+        Shares and predictions of one float dtype, classes last, and whether all shares of a row are allowed: `None`
+        where that is known.
 
     Raises:
         ValueError: If the shapes differ, as with class indices; or, where the values can be seen, if a share is not
@@ -83,12 +84,14 @@ def class_shares(y_true: Any, y_pred: Any, axis: int, sparse: str, limited: bool
     y_true, y_pred = ops.moveaxis(y_true, axis, -1), ops.moveaxis(y_pred, axis, -1)
     check_several(y_pred)
     if not limited:
-        return y_true, y_pred, ops.ones_like(y_true[..., 0], dtype="bool")
-    allowed = _within_unit(y_true)
-    y_true = screened(
-        y_true, allowed, "one-hot labels, or shares of classes, between 0 and 1", f"For class indices use {sparse}."
+        return y_true, y_pred, None
+    y_true, allowed = _screened_rows(
+        y_true,
+        _outside_unit,
+        "one-hot labels, or shares of classes, between 0 and 1",
+        f"For class indices use {sparse}.",
     )
-    return y_true, y_pred, ops.all(allowed, axis=-1)
+    return y_true, y_pred, allowed
 
 
 def check_shares_shape(y_true: Any, y_pred: Any, sparse: str) -> None:
@@ -142,28 +145,29 @@ def one_hot_indices(y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
     return ops.cast(ops.expand_dims(ops.argmax(ones, axis=-1), -1), "int32"), ops.equal(total, 1), allowed
 
 
-def signs(y_true: Any, y_pred: Any, labels: str) -> tuple[Any, Any, Any]:
+def signs(y_true: Any, y_pred: Any, labels: str, axis: int = -1) -> tuple[Any, Any, Any]:
     """Labels of two classes as -1 and +1.
 
     Args:
         y_true: Labels.
         y_pred: Scores, of the shape of `y_true` up to a trailing axis of size 1.
         labels: What the labels are: `"signed"` (-1 and +1) or `"binary"` (0 and 1).
+        axis: The axis of both that is moved to the end.
 
     Returns:
-        Signs and scores of one float dtype and shape, and whether each label is allowed.
+        Signs and scores of one float dtype and shape, and whether all labels of a row are allowed: `None` where that
+        is known.
 
     Raises:
         ValueError: If the shapes differ, `labels` is unknown or, where the values can be seen, a label is neither of
             the two. In compiled code such a label cannot raise: see `poison`.
     """
     check_choice("labels", labels, LABELS)
-    y_true, y_pred = aligned(y_true, y_pred)
+    y_true, y_pred = (ops.moveaxis(tensor, axis, -1) for tensor in aligned(y_true, y_pred))
     low, other = (-1, "binary") if labels == "signed" else (0, "signed")
-    allowed = ops.logical_or(ops.equal(y_true, low), ops.equal(y_true, 1))
-    y_true = screened(
+    y_true, allowed = _screened_rows(
         y_true,
-        allowed,
+        lambda y: ops.abs((y - low) * (y - 1.0)),
         f"labels {low} and 1, since labels={labels!r}",
         f"If they are {-1 - low} and 1, set labels={other!r}.",
     )
@@ -179,21 +183,46 @@ def binary_labels(y_true: Any, y_pred: Any, axis: int) -> tuple[Any, Any, Any]:
         axis: The axis of both that is moved to the end.
 
     Returns:
-        Labels and predictions of one float dtype and shape, and whether each label is allowed.
+        Labels and predictions of one float dtype and shape, and whether all labels of a row are allowed: `None` where
+        that is known.
 
     Raises:
         ValueError: If the shapes differ or, where the values can be seen, a label is not between 0 and 1. In compiled
             code such a label cannot raise: see `poison`.
     """
     y_true, y_pred = (ops.moveaxis(tensor, axis, -1) for tensor in aligned(y_true, y_pred))
-    allowed = _within_unit(y_true)
-    y_true = screened(y_true, allowed, "labels between 0 and 1", "Labels -1 and 1 become 0 and 1 by (y_true + 1) / 2.")
+    y_true, allowed = _screened_rows(
+        y_true, _outside_unit, "labels between 0 and 1", "Labels -1 and 1 become 0 and 1 by (y_true + 1) / 2."
+    )
     return y_true, y_pred, allowed
 
 
-def _within_unit(y_true: Any) -> Any:
-    """Whether each label is between 0 and 1, up to what rounding adds when labels are mixed or normalised."""
-    return ops.logical_and(y_true >= -1e-5, y_true <= 1.0 + 1e-5)
+def _outside_unit(y_true: Any) -> Any:
+    """How far labels are from between 0 and 1, less what rounding adds when labels are mixed or normalised."""
+    return ops.relu(y_true * (y_true - 1.0) - 1e-5)
+
+
+def _screened_rows(y_true: Any, defect: Callable[[Any], Any], expected: str, advice: str) -> tuple[Any, Any]:
+    """`y_true` with 1 in rows that are not allowed, and which rows are; `None` in place of that if all are known to be.
+
+    Args:
+        y_true: Labels.
+        defect: Function of labels: 0 where they are allowed, above 0 or NaN where not. A sum of it costs a fraction of
+            what a mask of all labels would.
+        expected: What was expected, for the error.
+        advice: What to do, for the error.
+
+    Raises:
+        ValueError: If the values can be seen and one is not allowed.
+    """
+    defects = by_rows(lambda y, _: ops.sum(defect(y), axis=-1), y_true, y_true)
+    allowed = ops.equal(defects, 0.0)
+    seen = visible(ops.all(allowed))
+    if seen is None:
+        return ops.where(ops.expand_dims(allowed, -1), y_true, ops.ones_like(y_true)), allowed
+    if not seen:
+        screened(y_true, ops.equal(defect(y_true), 0.0), expected, advice)
+    return y_true, None
 
 
 def screened(y_true: Any, allowed: Any, expected: str, advice: str) -> Any:
@@ -215,7 +244,7 @@ def poison(loss: Any, allowed: Any, counts: Any = None) -> Any:
     """NaN, with gradient 0, for labels that are not allowed and nothing could raise for; 0 for those not to count."""
     if counts is not None:
         loss = ops.where(counts, loss, ops.zeros_like(loss))
-    return ops.where(allowed, loss, float("nan"))
+    return loss if allowed is None else ops.where(allowed, loss, float("nan"))
 
 
 def smoothed(y_true: Any, smoothing: float) -> tuple[Any, Any]:

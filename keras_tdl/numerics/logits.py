@@ -21,7 +21,7 @@ from keras_tdl.numerics.probabilities import weighted
 
 def softplus(x: Any) -> Any:
     """log(1 + exp(x)), which is `-log sigmoid(-x)`: two terms of one sign. Without a gradient of its own."""
-    return ops.where(x < 0, 0.0, x) + ops.log1p(ops.exp(-ops.abs(x)))
+    return ops.relu(x) + ops.log1p(ops.exp(-ops.abs(x)))
 
 
 def sigmoid(x: Any) -> Any:
@@ -37,8 +37,7 @@ def compare_to_largest(logits: Any) -> tuple[Any, Any, Any, Any]:
         `distance` to the largest logit, `odds` exp(-distance) but 0 at the largest if only one is, their sum `rest`
         with the axis kept, less 1 if several are the largest, and `is_largest`, True at the largest if only one is.
     """
-    # from -inf, since TensorFlow's maximum of no rows at all raises; and no argmax, which is slow when compiled
-    largest = ops.max(logits, axis=-1, keepdims=True, initial=float("-inf"))
+    largest = _largest(logits)
     distance, error = subtract_exactly(largest, logits)
     # a rounded distance of 80 would make exp wrong by 64 ULP; beyond 1e4 exp is 0 and the error may be NaN
     correction = ops.where(distance < 1e4, error, 0.0)
@@ -49,6 +48,11 @@ def compare_to_largest(logits: Any) -> tuple[Any, Any, Any, Any]:
     odds = ops.where(ops.logical_and(is_top, more > 0), 1.0, below)
     is_largest = ops.logical_and(is_top, ops.equal(more, 0))
     return distance, odds, ops.sum(below, axis=-1, keepdims=True) + more, is_largest
+
+
+def _largest(logits: Any) -> Any:
+    # from -inf, since TensorFlow's maximum of no rows at all raises; and no argmax, which is slow when compiled
+    return ops.max(logits, axis=-1, keepdims=True, initial=float("-inf"))
 
 
 def negative_log_softmax(logits: Any) -> Any:
@@ -72,21 +76,33 @@ def cross_entropy_slope(weights: Any, logits: Any) -> Any:
     return ops.where(is_largest, others - weights * rest, odds * total - weights * (1.0 + rest)) / (1.0 + rest)
 
 
-def _soft_value(weights: Any, logits: Any) -> Any:
-    return ops.sum(weighted(weights, negative_log_softmax(logits)), axis=-1)
+def smoothed_shares(shares: Any, smoothing: float) -> Any:
+    """Shares of classes, of which a part is spread evenly over all classes."""
+    return (1.0 - smoothing) * shares + smoothing / shares.shape[-1] if smoothing else shares
 
 
-def _soft_slope_weights(weights: Any, logits: Any) -> Any:
-    return negative_log_softmax(logits)
+def _soft_value(shares: Any, logits: Any, smoothing: float) -> Any:
+    return ops.sum(weighted(smoothed_shares(shares, smoothing), negative_log_softmax(logits)), axis=-1)
 
 
-#: `sum(weights * -log softmax(logits))` of `(weights, logits)`.
-soft_cross_entropy = with_gradient(_soft_value, (_soft_slope_weights, cross_entropy_slope), axis=-1)
+def _soft_slope_shares(shares: Any, logits: Any, smoothing: float) -> Any:
+    return (1.0 - smoothing) * negative_log_softmax(logits)
+
+
+def _soft_slope(shares: Any, logits: Any, smoothing: float) -> Any:
+    return cross_entropy_slope(smoothed_shares(shares, smoothing), logits)
+
+
+#: `sum(t * -log softmax(logits))` of `(shares, logits, smoothing)`, with `t` the smoothed shares.
+soft_cross_entropy = with_gradient(
+    _soft_value, (_soft_slope_shares, _soft_slope, None), axis=-1, kernel="soft_cross_entropy"
+)
 
 
 def _sparse_value(labels: Any, logits: Any, smoothing: float) -> Any:
     distance, _, rest, _ = compare_to_largest(logits)
-    own = ops.take_along_axis(distance, ops.cast(labels, "int32"), axis=-1)
+    # from the logits: compiled, to take from the distances would write all of them to memory first
+    own = _largest(logits) - ops.take_along_axis(logits, ops.cast(labels, "int32"), axis=-1)
     if smoothing:
         own = (1.0 - smoothing) * own + smoothing * row_mean(distance, keepdims=True)
     return ops.squeeze(own + ops.log1p(rest), -1)
@@ -104,4 +120,4 @@ def _sparse_slope(labels: Any, logits: Any, smoothing: float) -> Any:
 
 
 #: Cross-entropy of `(labels, logits, smoothing)`; labels are class indices with a last axis of size 1.
-sparse_cross_entropy = with_gradient(_sparse_value, (None, _sparse_slope, None), axis=-1)
+sparse_cross_entropy = with_gradient(_sparse_value, (None, _sparse_slope, None), axis=-1, kernel="sparse_cross_entropy")

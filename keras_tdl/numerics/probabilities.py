@@ -14,7 +14,7 @@ def positive(p: Any) -> Any:
     # a probability of 0 counts as the smallest normal number: the loss is 87.3 and the gradient -8.5e37 in
     # float32, not inf, whose product with a saturated softmax's gradient of 0 would be NaN
     tiny = float(np.finfo(keras.backend.standardize_dtype(p.dtype)).tiny)
-    return ops.where(p < tiny, tiny, p)
+    return ops.maximum(p, ops.convert_to_tensor(tiny, p.dtype))
 
 
 def weighted(weight: Any, term: Any) -> Any:
@@ -37,16 +37,9 @@ negative_log = with_gradient(minus_log, (_slope,))
 
 def minus_log_complement(p: Any) -> Any:
     """-log(1 - p). Without a gradient of its own."""
-    # 1 - p is exact from 1/2 on; below, log1p keeps the digits of p that 1 - p would round away
-    return ops.where(p < 0.5, -ops.log1p(-ops.where(p < 0.5, p, 0.5)), minus_log(1.0 - p))
-
-
-def _slope_complement(p: Any) -> Any:
-    return 1.0 / positive(1.0 - p)
-
-
-#: `-log(1 - p)`, with the plain formula's value and gradient for every p < 1.
-negative_log_complement = with_gradient(minus_log_complement, (_slope_complement,))
+    # with what 1 - p was rounded by, which is all of p where 1 - p is 1, and nothing from 1/2 on
+    rest = 1.0 - p
+    return minus_log(rest) + ((rest - 1.0) + p) / ops.maximum(rest, ops.convert_to_tensor(0.5, p.dtype))
 
 
 def log_ratio(p: Any, q: Any) -> Any:

@@ -1,5 +1,6 @@
 """`with_gradient` on PyTorch."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -7,11 +8,11 @@ import numpy as np
 import torch
 from keras import ops
 
-from keras_tdl.numerics.constants import is_large, join
+from keras_tdl.numerics.constants import LARGE, is_large, join
 from keras_tdl.numerics.torch_kernels import KERNELS, Kernel, Step
 
-#: Elements of a block of a loss.
-ROWS = 2**18
+#: Elements of a block of a loss, at the least.
+ROWS = LARGE
 
 
 class _WithGradient(torch.autograd.Function):
@@ -72,7 +73,8 @@ def _gradient(
         out.add_(product(*tensors).sum_to_size(out.shape))
 
     kernel = _kernel(function, constants, tensors)
-    step = _with_constants(kernel.gradients[index], constants, 1) if kernel else Step(add)
+    own = kernel.gradients[index] if kernel else None
+    step = _with_constants(own, constants, 1) if own else Step(add)
     rank = max(t.ndim for t in tensors)
     is_shared = tensor.ndim < rank or any(tensor.shape[0] < t.shape[0] for t in tensors if t.ndim == rank)
     return _by_blocks(step, torch.zeros_like(tensor), (upstream, *tensors), _trailing(function), is_shared)
@@ -154,20 +156,64 @@ def apply(function: Any, constants: tuple[Any, ...], *tensors: Any) -> Any:
     return _WithGradient.apply(function, constants, *tensors)
 
 
+class _ByRows(torch.autograd.Function):
+    """A loss in blocks of rows. The backward pass computes each again, so that nothing is kept but the inputs."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(
+        loss: Callable[[Any, Any], Any], sizes: list[int], y_true: torch.Tensor, y_pred: torch.Tensor
+    ) -> torch.Tensor:
+        return torch.cat([loss(*block) for block in zip(y_true.split(sizes), y_pred.split(sizes), strict=True)])
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
+        ctx.loss, ctx.sizes, *tensors = inputs
+        ctx.save_for_backward(*tensors)
+
+    @staticmethod
+    def backward(ctx: Any, upstream: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        tensors, needed = ctx.saved_tensors, ctx.needs_input_grad[2:]
+        inputs = list(itertools.compress(tensors, needed))
+        if torch.is_grad_enabled():  # it is itself differentiated
+            gradients = torch.autograd.grad(ctx.loss(*tensors), inputs, upstream, create_graph=True)
+        else:
+            gradients = [torch.empty_like(tensor) for tensor in inputs]
+            starts = itertools.accumulate(ctx.sizes, initial=0)
+            for cut in itertools.starmap(slice, itertools.pairwise(starts)):
+                block = [
+                    t[cut].detach().requires_grad_(is_needed) for t, is_needed in zip(tensors, needed, strict=True)
+                ]
+                with torch.enable_grad():
+                    loss = ctx.loss(*block)
+                parts = torch.autograd.grad(loss, list(itertools.compress(block, needed)), upstream[cut])
+                for gradient, part in zip(gradients, parts, strict=True):
+                    gradient[cut] = part
+        remaining = iter(gradients)
+        return None, None, *(next(remaining) if is_needed else None for is_needed in needed)
+
+
 def by_rows(loss: Callable[[Any, Any], Any], y_true: Any, y_pred: Any) -> Any:
     """`loss(y_true, y_pred)`, whose rows along the first axis have nothing to do with each other.
 
     Large tensors on the CPU are taken in blocks of rows, so that all that a loss computes on its way stays in the
-    cache. They are split, not sliced: the gradients of slices would each be as large as the whole.
+    cache.
     """
-    if not isinstance(y_pred, torch.Tensor) or y_true.shape[:1] != y_pred.shape[:1] or not _in_blocks([y_pred]):
+    has_rows = isinstance(y_pred, torch.Tensor) and y_pred.ndim > 1 and y_true.shape[:1] == y_pred.shape[:1]
+    if not has_rows or not _in_blocks([y_pred]):
         return loss(y_true, y_pred)
-    rows = max(1, ROWS * y_pred.shape[0] // y_pred.numel())
-    return torch.cat([loss(*block) for block in zip(y_true.split(rows), y_pred.split(rows), strict=True)])
+    # none has less than ROWS elements, so that each is large
+    blocks = max(1, y_pred.numel() // (ROWS + y_pred[0].numel()))
+    rows, more = divmod(len(y_pred), blocks)
+    return _ByRows.apply(loss, [rows + 1] * more + [rows] * (blocks - more), y_true, y_pred)
 
 
 def visible(tensor: Any) -> np.ndarray | None:
-    """The values, unless PyTorch is compiling or on the meta device."""
+    """The values, unless PyTorch is compiling, on the meta device or inside one of the transforms of torch.func."""
     if torch.compiler.is_compiling() or tensor.is_meta:
         return None
-    return ops.convert_to_numpy(tensor)
+    try:
+        return ops.convert_to_numpy(tensor)
+    except RuntimeError:  # there is no public way to ask
+        return None
