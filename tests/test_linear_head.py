@@ -387,6 +387,31 @@ def test_the_metric_is_keras_own_on_logits() -> None:
     assert float(metric.result()) == pytest.approx(right[SHARED >= 0].mean())
 
 
+@pytest.mark.parametrize("reduction", ["sum", "sum_over_batch_size", "mean_with_sample_weight"])
+@pytest.mark.parametrize("ignored", [False, True], ids=["all", "ignored"])
+def test_the_reduced_loss_is_that_of_each_token(reduction: str, ignored: bool) -> None:
+    """Masks, weights, rows of weight 0 and labels that do not count."""
+    head = LinearHead(CLASSES, kernel_initializer=keras.initializers.RandomNormal(seed=1))
+    x = RNG.normal(size=(16, STEPS, WIDTH)).astype("float32")
+    y, options = (SHARED, {"ignore_class": -1}) if ignored else (LABELS, {})
+    weights = np.where(RNG.uniform(size=LABELS.shape) < 0.3, 0.0, WEIGHTS).astype("float32")
+    factors = np.linspace(0.5, 2.0, CLASSES)
+    y_pred = head(keras.layers.Masking()(np.where((TOKENS == 0)[..., None], 0.0, x).astype("float32")))
+    each, joined = (
+        LinearSparseCategoricalCrossentropy(head, reduction=how, class_weight=list(factors), **options)
+        for how in (None, reduction)
+    )
+    counts = (TOKENS != 0) & (SHARED >= 0 if ignored else True)
+    for weight in (None, weights):
+        total = numpy(each(y, y_pred, weight)).sum(dtype="float64")
+        w = counts if weight is None else counts * weights
+        divisor = {"sum": 1.0, "sum_over_batch_size": counts.sum(), "mean_with_sample_weight": w.sum(dtype="float64")}
+        np.testing.assert_allclose(numpy(joined(y, y_pred, weight)), total / divisor[reduction], rtol=2e-6)
+    broken = np.where((weights == 0.0)[..., None], np.nan, x)
+    features = head(broken)
+    assert np.isfinite(numpy(joined(y, features, weights)))
+
+
 def test_without_its_loss_the_metric_is_right_or_nan() -> None:
     """On JAX a metric cannot read the weights: then no number is better than that of other weights."""
     head = LinearHead(CLASSES)

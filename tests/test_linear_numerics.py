@@ -10,7 +10,7 @@ import pytest
 from keras import ops
 
 from keras_tdl.numerics import linear
-from keras_tdl.numerics.linear import linear_cross_entropy, linear_ranks, linear_top_k
+from keras_tdl.numerics.linear import linear_cross_entropy, linear_cross_entropy_sum, linear_ranks, linear_top_k
 from keras_tdl.testing.backend import double_precision, evaluate, gradients, to_numpy
 
 BACKEND = keras.config.backend()
@@ -95,6 +95,35 @@ def test_loss_and_gradients(name, bias, block_size):
     for slope, expected, terms in zip(slopes, wanted, (CLASSES, TOKENS + WIDTH, TOKENS + WIDTH), strict=False):
         assert_close(slope, expected, terms)
     assert not slopes[0][3].any(), "a token whose upstream gradient is 0 has a gradient"
+
+
+@pytest.mark.parametrize(("name", "bias", "block_size"), CASES)
+def test_the_sum_is_that_of_the_losses(name, bias, block_size):
+    *arguments, labels, weights = batch(bias=bias)
+    tensors = [tensor for tensor in arguments if tensor is not None]
+
+    def total(features, kernel, bias=None):
+        options = {**OPTIONS[name], "block_size": block_size}
+        # times 3, as a sum is divided by what is counted
+        return 3.0 * linear_cross_entropy_sum(features, kernel, bias, labels, weights, **options)
+
+    want, wanted = exact(*arguments, labels, weights, **OPTIONS[name])
+    got = evaluate(total, *tensors, compiled=BACKEND == "jax")
+    assert abs(got / 3.0 - (weights * want).sum()) < 2.0**-24 * TOKENS * WIDTH * np.abs(weights * want).max()
+    slopes = gradients(total, *tensors, wrt=range(len(tensors)), compiled=BACKEND == "jax")
+    for slope, expected, terms in zip(slopes, wanted, (CLASSES, TOKENS + WIDTH, TOKENS + WIDTH), strict=False):
+        assert_close(slope, 3.0 * expected, terms)
+    assert not slopes[0][3].any(), "a token whose weight is 0 has a gradient"
+
+
+def test_size_of_a_block_of_tokens():
+    assert linear.token_block_of(4096, 32_768, None) == 512
+    assert linear.token_block_of(513, 32_768, None) == 257  # not one of 512 and one of 1
+    assert linear.token_block_of(4096, 1_000_000, None) == 256
+    assert linear.token_block_of(0, 10, None) == 1
+    assert linear.token_block_of(None, 32_768, None) == 512
+    assert linear.token_block_of(4096, 100, 25) == 1024
+    assert linear.token_block_of(3, 100, 7) == 1
 
 
 @pytest.mark.parametrize("classes", [1, 2])

@@ -115,15 +115,18 @@ def linear_cross_entropy_sum(
     Returns:
         A scalar, float32 (float64 for float64 features).
     """
-    arguments = features, kernel, bias, labels
-    options: dict[str, Any] = {"label_smoothing": label_smoothing, "z_loss": z_loss, "soft_cap": soft_cap}
-    if not hasattr(_backend, "linear_cross_entropy_sum"):
-        losses = linear_cross_entropy(*arguments, **options, block_size=block_size)
-        return ops.sum(ops.cast(weights, losses.dtype) * losses)
-    features, kernel, bias = _tensors(*arguments[:3])
+    features, kernel, bias, weights = _tensors(features, kernel, bias, weights)
     block = token_block_of(features.shape[0], kernel.shape[0], block_size)
     return _backend.linear_cross_entropy_sum(
-        features, kernel, bias, ops.cast(labels, "int32"), ops.stop_gradient(weights), **options, token_block=block
+        features,
+        kernel,
+        bias,
+        ops.cast(labels, "int32"),
+        ops.stop_gradient(weights),
+        label_smoothing,
+        z_loss,
+        soft_cap,
+        block,
     )
 
 
