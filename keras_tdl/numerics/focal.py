@@ -72,7 +72,7 @@ def _focal_slope(weights: Any, logits: Any, gamma: float) -> Any:
 
 
 #: `sum(weights (1 - p)^gamma (-log p))` of `(weights, logits, gamma)`, along the last axis.
-focal_of_logits = with_gradient(_focal_value, (_focal_terms, _focal_slope, None), axis=-1)
+focal_of_logits = with_gradient(_focal_value, (_focal_terms, _focal_slope, None), axis=-1, kernel="focal")
 
 
 # Two classes, with label shares `negative` and `positive`: M^gamma B, where M = negative p + positive (1 - p) is the
@@ -127,4 +127,6 @@ def _finite(logits: Any) -> Any:
 
 
 #: Binary focal loss of `(negative, positive, logits, gamma)`; no gradient in the labels.
-binary_focal_of_logits = with_gradient(_binary_logits_value, (None, None, _binary_logits_slope, None))
+binary_focal_of_logits = with_gradient(
+    _binary_logits_value, (None, None, _binary_logits_slope, None), kernel="binary_focal"
+)

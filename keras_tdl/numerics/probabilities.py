@@ -1,5 +1,6 @@
 """Logarithms of probabilities, with nothing clipped but 0 itself."""
 
+import math
 from typing import Any
 
 import keras
@@ -37,9 +38,10 @@ negative_log = with_gradient(minus_log, (_slope,))
 
 def minus_log_complement(p: Any) -> Any:
     """-log(1 - p). Without a gradient of its own."""
-    # with what 1 - p was rounded by, which is all of p where 1 - p is 1, and nothing from 1/2 on
-    rest = 1.0 - p
-    return minus_log(rest) + ((rest - 1.0) + p) / ops.maximum(rest, ops.convert_to_tensor(0.5, p.dtype))
+    # of 1 it is that of the smallest normal number away from 1, as in `positive`
+    most = -math.log(np.finfo(keras.backend.standardize_dtype(p.dtype)).tiny)
+    loss = -ops.log1p(-ops.minimum(p, ops.ones_like(p)))
+    return ops.minimum(loss, ops.convert_to_tensor(most, p.dtype))
 
 
 def log_ratio(p: Any, q: Any) -> Any:

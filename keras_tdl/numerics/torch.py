@@ -8,8 +8,11 @@ import numpy as np
 import torch
 from keras import ops
 
+from keras_tdl.numerics import torch_kernels, torch_row_kernels
 from keras_tdl.numerics.constants import LARGE, is_large, join
-from keras_tdl.numerics.torch_kernels import KERNELS, Kernel, Step
+from keras_tdl.numerics.torch_kernels import Kernel, Step
+
+_KERNELS = torch_kernels.KERNELS | torch_row_kernels.KERNELS
 
 #: Elements of a block of a loss, at the least.
 ROWS = LARGE
@@ -84,7 +87,7 @@ def _kernel(function: Any, constants: tuple[Any, ...], tensors: Sequence[torch.T
     """PyTorch's own way to the function, if there is one that is right for these constants."""
     if any(tensor.dtype != torch.float32 for tensor in tensors):
         return None
-    return next((kernel for kernel in KERNELS.get(function.kernel, ()) if kernel.fits(*constants)), None)
+    return next((kernel for kernel in _KERNELS.get(function.kernel, ()) if kernel.fits(*constants)), None)
 
 
 def _with_constants(step: Step, constants: tuple[Any, ...], before: int = 0) -> Step:

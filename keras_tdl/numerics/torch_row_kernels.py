@@ -1,0 +1,255 @@
+"""Softmax and the losses on PyTorch: block by block, most of them in float64, where their plain formulas hardly cancel.
+
+They are for float32, and choose by arithmetic what PyTorch's `where` chooses at ten times the cost. What they compute
+is stated where the functions are, in `keras_tdl.numerics` and `keras_tdl.losses`.
+"""
+
+import torch
+
+from keras_tdl.numerics.torch_kernels import Kernel, Step, always
+
+_TINY = float(torch.finfo(torch.float32).tiny)
+_LARGEST = 3e38  # stands in for infinity, of which the difference to itself is NaN
+
+
+def _odds(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """exp(x - max(x)), its sum, and the difference: in float64, where the difference is exact."""
+    x = x.clamp(max=_LARGEST)
+    difference = x.double().sub_(x.amax(-1, keepdim=True))
+    odds = difference.exp()
+    return odds, odds.sum(-1, keepdim=True), difference
+
+
+def _confident(total: torch.Tensor) -> torch.Tensor | None:
+    """The rows whose odds sum up to so little above 1 that it would be rounded away; `None` if there is no such row."""
+    rows = total.squeeze(-1) < 1.001
+    return rows if rows.any() else None
+
+
+def _without(values: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """Sums of rows without one entry of each, which is set to 0."""
+    return values.scatter_(-1, index, 0.0).sum(-1, keepdim=True)
+
+
+def _softmax(out: torch.Tensor, x: torch.Tensor) -> None:
+    odds, total, _ = _odds(x)
+    out.copy_(odds.div_(total))
+
+
+def _softmax_gradient(out: torch.Tensor, upstream: torch.Tensor, x: torch.Tensor) -> None:
+    odds, total, product = _odds(x)
+    p, gradient = odds.div_(total), upstream.double()
+    gradient.sub_(torch.mul(p, gradient, out=product).sum(-1, keepdim=True)).mul_(p)
+    if (rows := _confident(total)) is not None:
+        # the entry of the largest, where 1 - p would cancel, is minus the sum of the others
+        index, few = p[rows].argmax(-1, keepdim=True), gradient[rows]
+        gradient[rows] = few.scatter(-1, index, -_without(few, index))
+    out.copy_(gradient)
+
+
+def _apart(labels: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Odds but those of the label, which are 0; the label's index and odds; log(sum of odds) less the label's log."""
+    index = labels.long()
+    odds, _, difference = _odds(x)
+    own = difference.gather(-1, index)
+    return odds, index, own.exp(), _without(odds, index).log_() - own
+
+
+def _sparse_cross_entropy(out: torch.Tensor, labels: torch.Tensor, x: torch.Tensor, smoothing: float) -> None:
+    _, index, _, distance = _apart(labels, x)
+    # -log p is softplus(distance), in which nothing cancels
+    loss = distance.clamp(min=0.0) + distance.abs().neg_().exp_().log1p_()
+    if smoothing:
+        above_mean = x.gather(-1, index) - x.mean(-1, keepdim=True, dtype=torch.float64)
+        loss = (1.0 - smoothing) * loss + smoothing * (loss + above_mean)
+    out.copy_(loss.squeeze(-1))
+
+
+def _sparse_cross_entropy_gradient(
+    out: torch.Tensor, upstream: torch.Tensor, labels: torch.Tensor, x: torch.Tensor, smoothing: float
+) -> None:
+    odds, index, own, distance = _apart(labels, x)
+    uniform = smoothing / x.shape[-1]
+    gradient = odds.mul_(upstream / (odds.sum(-1, keepdim=True) + own))
+    if smoothing:
+        gradient.sub_(upstream.double() * uniform)
+    # p - 1 of the label is -sigmoid(distance)
+    gradient.scatter_(-1, index, upstream * (smoothing - uniform - distance.sigmoid()))
+    out.copy_(gradient)
+
+
+def _soft_cross_entropy(out: torch.Tensor, shares: torch.Tensor, x: torch.Tensor, smoothing: float) -> None:
+    odds, total, difference = _odds(x)
+    rest = total - 1.0
+    if (rows := _confident(total)) is not None:
+        few = odds[rows]
+        rest[rows] = _without(few, few.argmax(-1, keepdim=True))
+    wide = _smoothed(shares.double(), smoothing)
+    loss = wide.sum(-1, keepdim=True) * rest.log1p_()
+    # a number, whose product with a weight of 0 is 0
+    loss -= difference.clamp_(min=-1e300).mul_(wide).sum(-1, keepdim=True)
+    out.copy_(loss.squeeze(-1))
+
+
+def _soft_cross_entropy_gradient(
+    out: torch.Tensor, upstream: torch.Tensor, shares: torch.Tensor, x: torch.Tensor, smoothing: float
+) -> None:
+    odds, total, difference = _odds(x)
+    wide = _smoothed(difference.copy_(shares), smoothing)
+    gradient = torch.mul(odds, wide.sum(-1, keepdim=True) / total).sub_(wide)
+    if (rows := _confident(total)) is not None:
+        # the entry of the largest is p (sum of weights) - weight = (other weights - weight rest) / (1 + rest)
+        few, weights = odds[rows], wide[rows]
+        index = few.argmax(-1, keepdim=True)
+        rest, weight = _without(few, index), weights.gather(-1, index)
+        entry = (_without(weights, index) - weight * rest) / (1.0 + rest)
+        gradient[rows] = gradient[rows].scatter_(-1, index, entry)
+    out.copy_(gradient.mul_(upstream))
+
+
+def _smoothed(shares: torch.Tensor, smoothing: float) -> torch.Tensor:
+    return shares.mul_(1.0 - smoothing).add_(smoothing / shares.shape[-1]) if smoothing else shares
+
+
+def _powers(wrong: torch.Tensor, gamma: float) -> torch.Tensor:
+    return wrong * wrong if gamma == 2.0 else wrong**gamma
+
+
+def _focal_parts(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """p, 1 - p and -log p of each class."""
+    odds, total, difference = _odds(x)
+    others = (total - odds).div_(total)
+    rest = total - 1.0
+    if (rows := _confident(total)) is not None:
+        few = odds[rows]
+        index = few.argmax(-1, keepdim=True)
+        rest[rows] = _without(few, index)
+        others[rows] = others[rows].scatter_(-1, index, rest[rows] / total[rows])
+    return odds.div_(total), others, difference.clamp_(min=-1e300).neg_().add_(rest.log1p_())
+
+
+def _focal(out: torch.Tensor, weights: torch.Tensor, x: torch.Tensor, gamma: float) -> None:
+    _, others, log = _focal_parts(x)
+    out.copy_(_powers(others, gamma).mul_(log).mul_(weights.double()).sum(-1))
+
+
+def _focal_gradient(
+    out: torch.Tensor, upstream: torch.Tensor, weights: torch.Tensor, x: torch.Tensor, gamma: float
+) -> None:
+    p, others, log = _focal_parts(x)
+    # the quotient of -log p and 1 - p, which reach 0 together, is 1 there
+    quotient = torch.mul(p, log.clamp_(max=1e4)).div_(others).nan_to_num_(1.0)
+    weights = quotient.mul_(gamma).add_(1.0).mul_(_powers(others, gamma)).mul_(weights.double())
+    total = weights.sum(-1, keepdim=True)
+    # weight p - weight by 1 - p where that is the smaller, so that neither cancels
+    gradient = (total - weights).mul_(p).sub_(weights.mul_(others))
+    out.copy_(gradient.mul_(upstream))
+
+
+def _binary_focal_parts(
+    negative: torch.Tensor, positive: torch.Tensor, x: torch.Tensor, gamma: float
+) -> tuple[torch.Tensor, ...]:
+    """Shares, p, 1 - p, the probability of being wrong, its power and the cross-entropy: in float64."""
+    n, q, wide = negative.double(), positive.double(), x.double().clamp_(-1e300, 1e300)
+    entropy = wide.abs().neg_().exp_().log1p_().mul_(n + q)
+    entropy.add_(wide.clamp(min=0.0).mul_(n)).sub_(wide.clamp(max=0.0).mul_(q))
+    # beyond, everything that is multiplied by the smaller is 0 in float32
+    p, complement = wide.clamp_(-700.0, 700.0).sigmoid(), wide.neg_().sigmoid_()
+    wrong = (n * p).add_(q * complement)
+    return n, q, p, complement, wrong, _powers(wrong, gamma), entropy
+
+
+def _binary_focal(
+    out: torch.Tensor, negative: torch.Tensor, positive: torch.Tensor, x: torch.Tensor, gamma: float
+) -> None:
+    *_, power, entropy = _binary_focal_parts(negative, positive, x, gamma)
+    out.copy_(power.mul_(entropy))
+
+
+def _binary_focal_gradient(
+    out: torch.Tensor,
+    upstream: torch.Tensor,
+    negative: torch.Tensor,
+    positive: torch.Tensor,
+    x: torch.Tensor,
+    gamma: float,
+) -> None:
+    n, q, p, complement, wrong, power, entropy = _binary_focal_parts(negative, positive, x, gamma)
+    # d log wrong / dx = (negative - positive) p (1 - p) / wrong
+    change = (n - q).mul_(p).mul_(complement).div_(wrong).mul_(gamma).mul_(entropy)
+    out.copy_(change.add_(n.mul_(p)).sub_(q.mul_(complement)).mul_(power).mul_(upstream))
+
+
+def _divergence(out: torch.Tensor, target: torch.Tensor, p: torch.Tensor, *from_logits: bool) -> None:
+    # -sum(t log(p / t)) as -sum(t log1p((p - t) / t)) has float64's digits to lose where the two are nearly equal;
+    # and a target of 0 counts nothing
+    wide = target.double().clamp_(min=1e-200)
+    terms = p.clamp(min=_TINY).double().sub_(wide).div_(wide).log1p_().mul_(wide)
+    out.copy_(terms.sum(-1).neg_())
+
+
+def _divergence_gradient(
+    out: torch.Tensor, upstream: torch.Tensor, target: torch.Tensor, p: torch.Tensor, *from_logits: bool
+) -> None:
+    torch.clamp(p, min=_TINY, out=out)
+    torch.div(target, out, out=out).neg_().mul_(upstream)
+
+
+def _binary_cross_entropy(
+    out: torch.Tensor, y: torch.Tensor, x: torch.Tensor, factor: float, smoothing: float, *weights: float
+) -> None:
+    # negative softplus(x) + positive softplus(-x), which have log1p(exp(-|x|)) in common; NaN is 0 times infinity
+    negative, positive = _shares(y, factor, smoothing)
+    terms = x.abs().neg_().exp_().log1p_()
+    if factor != 1.0:
+        terms.mul_(negative + positive)
+    terms.add_(x.clamp(min=0.0).mul_(negative).nan_to_num_(0.0, torch.inf))
+    terms.sub_(x.clamp(max=0.0).mul_(positive).nan_to_num_(0.0, torch.inf, -torch.inf))
+    torch.sum(terms, -1, out=out)
+
+
+def _binary_cross_entropy_gradient(
+    out: torch.Tensor,
+    upstream: torch.Tensor,
+    y: torch.Tensor,
+    x: torch.Tensor,
+    factor: float,
+    smoothing: float,
+    *weights: float,
+) -> None:
+    negative, positive = _shares(y, factor, smoothing)
+    torch.sigmoid(x, out=out).mul_(negative).sub_(torch.neg(x).sigmoid_().mul_(positive)).mul_(upstream)
+
+
+def _shares(y: torch.Tensor, factor: float, smoothing: float) -> tuple[torch.Tensor, torch.Tensor]:
+    negative, positive = 1.0 - y, y
+    if smoothing:
+        negative = negative.mul_(1.0 - smoothing).add_(0.5 * smoothing)
+        positive = torch.mul(y, 1.0 - smoothing).add_(0.5 * smoothing)
+    return negative, positive if factor == 1.0 else positive * factor
+
+
+#: By the name that `with_gradient` is given; the first that fits is taken.
+KERNELS: dict[str | None, tuple[Kernel, ...]] = {
+    "softmax": (Kernel(Step(_softmax), (Step(_softmax_gradient),), always),),
+    "sparse_cross_entropy": (
+        Kernel(Step(_sparse_cross_entropy), (None, Step(_sparse_cross_entropy_gradient)), always),
+    ),
+    "soft_cross_entropy": (Kernel(Step(_soft_cross_entropy), (None, Step(_soft_cross_entropy_gradient)), always),),
+    "binary_cross_entropy": (
+        Kernel(
+            Step(_binary_cross_entropy),
+            (None, Step(_binary_cross_entropy_gradient)),
+            lambda y, x, factor, smoothing, low, high: factor is not None and low == high == 1.0,
+        ),
+    ),
+    "divergence": (
+        Kernel(
+            Step(_divergence),
+            (None, Step(_divergence_gradient)),
+            lambda y, x, from_logits, target_from_logits: not (from_logits or target_from_logits),
+        ),
+    ),
+    "focal": (Kernel(Step(_focal), (None, Step(_focal_gradient)), always),),
+    "binary_focal": (Kernel(Step(_binary_focal), (None, None, Step(_binary_focal_gradient)), always),),
+}
