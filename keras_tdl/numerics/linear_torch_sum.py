@@ -112,6 +112,8 @@ def _(
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Any, ...]) -> None:
     ctx.save_for_backward(*inputs[:3], *output[1:])
     ctx.mark_non_differentiable(*output[1:])
+    # no zeros in place of gradients of the gradients
+    ctx.set_materialize_grads(False)
 
 
 def _gradients(ctx: Any, upstream: torch.Tensor, *_: Any) -> tuple[Any, ...]:
