@@ -102,3 +102,34 @@ def test_a_wrong_label_is_found_in_every_block():
     y_true[-1, -1] = 7.0
     with pytest.raises(ValueError, match="Received: 7"):
         keras_tdl.losses.hinge(y_true, np.zeros(SHAPE, "float32"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "binary_crossentropy",
+        "binary_focal_crossentropy",
+        "categorical_crossentropy",
+        "categorical_focal_crossentropy",
+        "sparse_categorical_crossentropy",
+    ],
+)
+def test_losses_keep_their_digits(name, monkeypatch):
+    rng = np.random.default_rng(0)
+    x = (20 * rng.standard_normal(SHAPE)).astype("float32")
+    index = rng.integers(9, SHAPE[1], SHAPE[0])
+    x[0, :9] = -np.inf
+    x[1:3] = 0.0
+    x[1, 4] = 90.0  # certain, and right
+    x[2, 5] = 90.0  # certain, and wrong
+    x[3] = x[3, 7]  # all alike
+    index[1:4] = 4
+    y = index if name.startswith("sparse") else np.eye(SHAPE[1], dtype="float32")[index]
+    card = CARDS[name]
+
+    def loss(x):
+        return card.function(y, x, from_logits=True)
+
+    large, small = both_ways(loss, [x], (0,), monkeypatch)
+    for got, expected, ulps in zip(large, small, (card.budget.value, card.budget.gradient), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=2 * ulps * 2.0**-23, atol=2e-38)

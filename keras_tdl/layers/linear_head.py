@@ -19,7 +19,7 @@ class LinearHead(Head):
     Formula: `logits = features · kernelᵀ + bias`; with `soft_cap`, `soft_cap tanh(logits / soft_cap)`.
 
     In training it passes its features on, and `keras_tdl.losses.LinearSparseCategoricalCrossentropy(head)` computes
-    the loss from them and the weights of the head, in blocks of classes. To predict, call the same head once more:
+    the loss from them and the weights of the head, in blocks. To predict, call the same head once more:
     `keras.Model(model.inputs, head(model.outputs[0], output="logits"))`.
 
     Args:

@@ -17,7 +17,7 @@ class LinearSparseCategoricalCrossentropy(Loss):
     """Sparse categorical cross-entropy of a `keras_tdl.layers.LinearHead`, without its logits.
 
     Formula: as `keras_tdl.losses.sparse_categorical_crossentropy` on the logits of the head, plus
-    `z_loss logsumexp(logits)²`. The logits are made in blocks of classes, and their gradient is never held.
+    `z_loss logsumexp(logits)²`. The logits are made in blocks, and neither they nor their gradient are ever held whole.
 
     The predictions are the features that the head passes on, shape `(..., width)`; the targets are class indices from
     0 to `units - 1`, shape `(...)`, or with a last axis of size 1. With `ignore_class`, the mean is taken over the
@@ -31,8 +31,10 @@ class LinearSparseCategoricalCrossentropy(Loss):
         label_smoothing: Share of the target spread evenly over all classes, from 0 to 1.
         class_weight: One factor from 0 for each class, applied by the true class; `None` for none.
         z_loss: Factor from 0 of the squared log-normaliser, which keeps logits from drifting (1e-4 is usual).
-        block_size: Number of classes in a block, from 1; `None` for one that suits the shapes.
-        reduction: How samples are joined, as in `keras.losses.Loss`.
+        block_size: Size of a block, from 1: as many logits as this number of classes has for all tokens; `None` for one
+            that suits the shapes.
+        reduction: How samples are joined, as in `keras.losses.Loss`. Unless it is `None`, sample weights get no
+            gradient.
         name: Name of the loss.
         dtype: Dtype of labels and losses; `None` means `keras.config.floatx()`. It must hold every class index
             exactly, as float32 does up to 16,777,216 classes.

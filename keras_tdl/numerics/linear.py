@@ -1,7 +1,8 @@
 """A linear layer joined with softmax cross-entropy, for so many classes that the logits do not fit in memory.
 
-The classes are taken in blocks, and only the logits of one block exist at a time. The forward pass keeps, for each
-token, its own logit and the log-sum-exp of the others; the backward pass computes each block's logits again:
+Only the logits of one block exist at a time. For a weighted sum of losses it is a block of tokens, which gives loss and
+gradients at once. For the loss of each token it is a block of classes: the forward pass keeps, for each token, its own
+logit and the log-sum-exp of the others, and the backward pass computes each block's logits again. In both,
 
     distance = log sum over k != y of exp(z_k) - z_y
     -log p_y = softplus(distance),   p_y - 1 = -sigmoid(distance),   p_k = exp(z_k - z_y - softplus(distance))
