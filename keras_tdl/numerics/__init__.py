@@ -13,15 +13,12 @@ from keras_tdl.numerics.gradient import visible, with_gradient
 from keras_tdl.numerics.labels import (
     binary_labels,
     check_class_index,
-    check_factor,
-    check_weights,
     class_indices,
     class_shares,
     one_hot_indices,
     poison,
     signs,
     smoothed,
-    weight_tensor,
 )
 from keras_tdl.numerics.logits import (
     compare_to_largest,
@@ -44,6 +41,7 @@ from keras_tdl.numerics.probabilities import (
 )
 from keras_tdl.numerics.surrogates import check_surrogate, surrogate_slope
 from keras_tdl.numerics.validation import check_choice, check_count, check_number
+from keras_tdl.numerics.weights import check_factor, check_weights, weight_tensor
 
 __all__ = [
     "aligned",
