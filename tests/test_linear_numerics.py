@@ -117,11 +117,11 @@ def test_the_sum_is_that_of_the_losses(name, bias, block_size):
 
 
 def test_size_of_a_block_of_tokens():
-    assert linear.token_block_of(4096, 32_768, None) == 512
-    assert linear.token_block_of(513, 32_768, None) == 257  # not one of 512 and one of 1
-    assert linear.token_block_of(4096, 1_000_000, None) == 256
+    assert linear.token_block_of(4096, 32_768, None) == 256
+    assert linear.token_block_of(257, 32_768, None) == 129  # not one of 256 and one of 1
+    assert linear.token_block_of(4096, 1_000_000, None) == 128
     assert linear.token_block_of(0, 10, None) == 1
-    assert linear.token_block_of(None, 32_768, None) == 512
+    assert linear.token_block_of(None, 32_768, None) == 256
     assert linear.token_block_of(4096, 100, 25) == 1024
     assert linear.token_block_of(3, 100, 7) == 1
 

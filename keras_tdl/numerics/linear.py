@@ -24,8 +24,8 @@ BUDGET = 2**21
 #: Classes in a block, at the least, however many tokens there are; and tokens where their number is not known.
 LEAST, USUAL = 256, 4096
 #: Logits in a block of tokens, of all classes: each block reads and writes all of the kernel's gradient once.
-BUDGET_OF_TOKENS = 2**24
-LEAST_TOKENS = 256
+BUDGET_OF_TOKENS = 2**23
+LEAST_TOKENS = 128
 
 
 def block_of(tokens: Any, classes: int, block_size: int | None) -> int:
