@@ -113,7 +113,9 @@ def test_many_classes(run):
     plain, ours = results["ways"].values()
     assert len(ours["losses"]) == len(plain["losses"]) >= 3
     assert ours["losses"][-1] < ours["losses"][0] < np.log(results["classes"])
-    assert 0 < ours["megabytes"] < 0.7 * plain["megabytes"]
+    # TensorFlow's own way keeps the least, and ours the gradients made in the forward pass
+    most = 0.8 if keras.config.backend() == "tensorflow" else 0.4
+    assert 0 < ours["megabytes"] < most * plain["megabytes"]
     rows = rows_of(results, "misspellings")
     assert percent(rows["LinearHead and its loss"][2]) > 0.3
     assert rows["LinearHead and its loss"][2:] == rows["Dense and its loss"][2:]
