@@ -14,6 +14,7 @@ from keras_tdl.numerics import (
     focal_of_probability,
     per_row,
     poison,
+    smoothed_shares,
     weight_tensor,
 )
 
@@ -61,8 +62,7 @@ def categorical_focal_crossentropy(
     gamma = check_number("gamma", gamma, least=0)
     label_smoothing = check_number("label_smoothing", label_smoothing, least=0, most=1)
     y_true, y_pred, allowed = class_shares(y_true, y_pred, axis, "SparseCategoricalFocalCrossentropy")
-    shares = (1.0 - label_smoothing) * y_true + label_smoothing / y_pred.shape[-1]
-    weights = shares * weight_tensor("alpha", alpha, y_pred)
+    weights = smoothed_shares(y_true, label_smoothing) * weight_tensor("alpha", alpha, y_pred)
     if from_logits:
         loss = focal_of_logits(weights, y_pred, gamma)
     else:

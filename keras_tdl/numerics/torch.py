@@ -14,9 +14,6 @@ from keras_tdl.numerics.torch_kernels import Kernel, Step
 
 _KERNELS = torch_kernels.KERNELS | torch_row_kernels.KERNELS
 
-#: Elements of a block of a loss, at the least.
-ROWS = LARGE
-
 
 class _WithGradient(torch.autograd.Function):
     generate_vmap_rule = True
@@ -206,8 +203,8 @@ def by_rows(loss: Callable[[Any, Any], Any], y_true: Any, y_pred: Any) -> Any:
     has_rows = isinstance(y_pred, torch.Tensor) and y_pred.ndim > 1 and y_true.shape[:1] == y_pred.shape[:1]
     if not has_rows or not _in_blocks([y_pred]):
         return loss(y_true, y_pred)
-    # none has less than ROWS elements, so that each is large
-    blocks = max(1, y_pred.numel() // (ROWS + y_pred[0].numel()))
+    # as small as is large: none has less than LARGE elements
+    blocks = max(1, y_pred.numel() // (LARGE + y_pred[0].numel()))
     rows, more = divmod(len(y_pred), blocks)
     return _ByRows.apply(loss, [rows + 1] * more + [rows] * (blocks - more), y_true, y_pred)
 

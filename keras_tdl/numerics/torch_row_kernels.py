@@ -20,10 +20,17 @@ def _odds(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return odds, odds.sum(-1, keepdim=True), difference
 
 
-def _confident(total: torch.Tensor) -> torch.Tensor | None:
-    """The rows whose odds sum up to so little above 1 that it would be rounded away; `None` if there is no such row."""
+def _confident(odds: torch.Tensor, total: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None:
+    """The rows whose odds sum up to so little above 1 that it would be rounded away, if there is such a row.
+
+    With them, the index of the largest in each, and the sum of the others.
+    """
     rows = total.squeeze(-1) < 1.001
-    return rows if rows.any() else None
+    if not rows.any():
+        return None
+    few = odds[rows]
+    index = few.argmax(-1, keepdim=True)
+    return rows, index, _without(few, index)
 
 
 def _without(values: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
@@ -40,9 +47,10 @@ def _softmax_gradient(out: torch.Tensor, upstream: torch.Tensor, x: torch.Tensor
     odds, total, product = _odds(x)
     p, gradient = odds.div_(total), upstream.double()
     gradient.sub_(torch.mul(p, gradient, out=product).sum(-1, keepdim=True)).mul_(p)
-    if (rows := _confident(total)) is not None:
+    if sure := _confident(p, total):
         # the entry of the largest, where 1 - p would cancel, is minus the sum of the others
-        index, few = p[rows].argmax(-1, keepdim=True), gradient[rows]
+        rows, index, _ = sure
+        few = gradient[rows]
         gradient[rows] = few.scatter(-1, index, -_without(few, index))
     out.copy_(gradient)
 
@@ -81,9 +89,8 @@ def _sparse_cross_entropy_gradient(
 def _soft_cross_entropy(out: torch.Tensor, shares: torch.Tensor, x: torch.Tensor, smoothing: float) -> None:
     odds, total, difference = _odds(x)
     rest = total - 1.0
-    if (rows := _confident(total)) is not None:
-        few = odds[rows]
-        rest[rows] = _without(few, few.argmax(-1, keepdim=True))
+    if sure := _confident(odds, total):
+        rows, _, rest[rows] = sure
     wide = _smoothed(shares.double(), smoothing)
     loss = wide.sum(-1, keepdim=True) * rest.log1p_()
     # a number, whose product with a weight of 0 is 0
@@ -97,11 +104,11 @@ def _soft_cross_entropy_gradient(
     odds, total, difference = _odds(x)
     wide = _smoothed(difference.copy_(shares), smoothing)
     gradient = torch.mul(odds, wide.sum(-1, keepdim=True) / total).sub_(wide)
-    if (rows := _confident(total)) is not None:
+    if sure := _confident(odds, total):
         # the entry of the largest is p (sum of weights) - weight = (other weights - weight rest) / (1 + rest)
-        few, weights = odds[rows], wide[rows]
-        index = few.argmax(-1, keepdim=True)
-        rest, weight = _without(few, index), weights.gather(-1, index)
+        rows, index, rest = sure
+        weights = wide[rows]
+        weight = weights.gather(-1, index)
         entry = (_without(weights, index) - weight * rest) / (1.0 + rest)
         gradient[rows] = gradient[rows].scatter_(-1, index, entry)
     out.copy_(gradient.mul_(upstream))
@@ -120,10 +127,8 @@ def _focal_parts(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Ten
     odds, total, difference = _odds(x)
     others = (total - odds).div_(total)
     rest = total - 1.0
-    if (rows := _confident(total)) is not None:
-        few = odds[rows]
-        index = few.argmax(-1, keepdim=True)
-        rest[rows] = _without(few, index)
+    if sure := _confident(odds, total):
+        rows, index, rest[rows] = sure
         others[rows] = others[rows].scatter_(-1, index, rest[rows] / total[rows])
     return odds.div_(total), others, difference.clamp_(min=-1e300).neg_().add_(rest.log1p_())
 
