@@ -12,10 +12,12 @@ import tensorflow as tf
 from keras_tdl.numerics.linear_tensorflow_blocks import (
     common_dtype,
     logits_of,
+    loop,
     losses_of,
     nothing_seen,
     over_blocks,
     own_class,
+    part_of,
     rows_of,
     seen,
     slopes_of,
@@ -152,9 +154,13 @@ def linear_cross_entropy_sum(
         )
 
         def gradient(upstream: Any) -> list[Any]:
-            return [
-                tf.cast(upstream * gradient, tensor.dtype) for gradient, tensor in zip(gradients, tensors, strict=False)
-            ]
+            # 1 in most uses: then nothing as large as the kernel is made once more
+            scaled = tf.cond(
+                tf.equal(upstream, 1.0),
+                lambda: gradients,
+                lambda: [upstream * gradient for gradient in gradients],
+            )
+            return [tf.cast(gradient, tensor.dtype) for gradient, tensor in zip(scaled, tensors, strict=False)]
 
         return total, gradient
 
@@ -176,6 +182,8 @@ def _sum(
     """The sum of the weighted losses, and its gradients for features, kernel and bias."""
     classes, width = kernel.shape
     dtype = common_dtype(features, kernel)
+    part = part_of(classes)
+    whole, rest = divmod(classes, part)
     # numbers to XLA, even where they are not known here
     tokens = tf.shape(features)[0]
     count = tf.maximum(-(-tokens // token_block), 1)
@@ -183,42 +191,77 @@ def _sum(
     more: Any = count * size - tokens
     features = tf.pad(tf.cast(features, dtype), ((0, more), (0, 0)))
     labels, weights = tf.pad(labels, ((0, more),)), tf.pad(tf.cast(weights, dtype), ((0, more),))
-    wide = tf.cast(kernel, dtype)
 
-    def step(i: Any, losses: Any, of_features: Any, of_kernel: Any, of_bias: Any) -> tuple[Any, ...]:
+    def step(i: Any, losses: Any, of_features: Any, held: Any, *of_weights: Any) -> tuple[Any, ...]:
         rows = tf.slice(features, (i * size, 0), (size, width))
         weight = tf.slice(weights, (i * size,), (size,))
-        is_own = own_class(tf.slice(labels, (i * size,), (size,)), 0, classes)
-        logits = logits_of(rows, wide, bias, 0, classes, soft_cap)
-        state = seen(nothing_seen(rows), logits, is_own, label_smoothing)
+        label = tf.slice(labels, (i * size,), (size,))
+
+        def forward(start: Any, classes: int, state: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
+            logits = logits_of(rows, kernel, bias, start, classes, soft_cap)
+            return logits, seen(state, logits, own_class(label, start, classes), label_smoothing)
+
+        def forward_step(j: Any, held: Any, state: tuple[Any, ...]) -> tuple[Any, ...]:
+            logits, state = forward(j * part, part, state)
+            return j + 1, held.write(j, logits), state
+
+        _, held, state = loop(whole, forward_step, held, nothing_seen(rows))
+        last = None
+        if rest:
+            last, state = forward(whole * part, rest, state)
         loss, distance, log_sum = losses_of(state, classes, label_smoothing, z_loss)
-        slope = slopes_of(logits, is_own, distance, log_sum, weight, classes, label_smoothing, z_loss, soft_cap)
+
+        def backward(logits: Any, start: Any, size: int) -> tuple[Any, Any, Any]:
+            is_own = own_class(label, start, size)
+            slope = slopes_of(logits, is_own, distance, log_sum, weight, classes, label_smoothing, z_loss, soft_cap)
+            of_rows = tf.matmul(slope, rows_of(kernel, start, size, dtype))
+            return of_rows, tf.matmul(slope, rows, transpose_a=True), tf.reduce_sum(slope, axis=0)
+
+        def backward_step(j: Any, of_rows: Any, of_kernel: Any, of_bias: Any) -> tuple[Any, ...]:
+            more, rows, row = backward(held.read(j), j * part, part)
+            return (
+                j + 1,
+                of_rows + more,
+                of_kernel.write(j, of_kernel.read(j) + rows),
+                of_bias.write(j, of_bias.read(j) + row),
+            )
+
+        of_kernel, of_bias, last_of_kernel, last_of_bias = of_weights
+        _, of_rows, of_kernel, of_bias = loop(whole, backward_step, tf.zeros_like(rows), of_kernel, of_bias)
+        if rest:
+            more, last_rows, last_row = backward(last, whole * part, rest)
+            of_rows, last_of_kernel, last_of_bias = of_rows + more, last_of_kernel + last_rows, last_of_bias + last_row
         return (
             i + 1,
             losses.write(i, loss),
-            of_features.write(i, tf.matmul(slope, wide)),
-            # transposed, since XLA is slow where the large factor is the one to transpose
-            of_kernel + tf.matmul(rows, slope, transpose_a=True),
-            of_bias if bias is None else of_bias + tf.reduce_sum(slope, axis=0),
+            of_features.write(i, of_rows),
+            held,
+            of_kernel,
+            of_bias,
+            last_of_kernel,
+            last_of_bias,
         )
 
-    _, losses, of_features, of_kernel, of_bias = tf.while_loop(
-        lambda i, *_: i < count,
+    def zeros(*shape: int) -> Any:
+        array = tf.TensorArray(dtype, size=whole, element_shape=shape, clear_after_read=False)
+        return array.unstack(tf.zeros((whole, *shape), dtype))
+
+    _, losses, of_features, _, of_kernel, of_bias, *last = loop(
+        count,
         step,
-        (
-            0,
-            tf.TensorArray(dtype, size=count),
-            tf.TensorArray(dtype, size=count),
-            tf.zeros((width, classes), dtype),
-            tf.zeros((0 if bias is None else classes,), dtype),
-        ),
-        parallel_iterations=1,
+        tf.TensorArray(dtype, size=count),
+        tf.TensorArray(dtype, size=count),
+        tf.TensorArray(dtype, size=whole, clear_after_read=False),
+        zeros(part, width),
+        zeros(part),
+        tf.zeros((rest, width), dtype),
+        tf.zeros((rest,), dtype),
     )
     return (
         tf.reduce_sum(weights * tf.reshape(losses.stack(), (-1,))),
         tf.reshape(of_features.stack(), (-1, width))[:tokens],
-        tf.transpose(of_kernel),
-        of_bias,
+        tf.concat((tf.reshape(of_kernel.stack(), (whole * part, width)), last[0]), 0),
+        tf.concat((tf.reshape(of_bias.stack(), (whole * part,)), last[1]), 0),
     )
 
 

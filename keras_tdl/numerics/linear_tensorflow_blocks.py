@@ -5,6 +5,9 @@ from typing import Any
 
 import tensorflow as tf
 
+#: Classes of which the products of a block of tokens are made at once, at most.
+PART = 2048
+
 
 def common_dtype(*tensors: Any) -> Any:
     return tf.float64 if any(tensor.dtype == tf.float64 for tensor in tensors) else tf.float32
@@ -21,6 +24,21 @@ def over_blocks(step: Callable[[Any, int, Any], Any], state: Any, classes: int, 
         maximum_iterations=whole,
     )
     return step(tf.constant(whole * block), rest, state) if rest else state
+
+
+def loop(count: Any, step: Callable[..., Any], *state: Any) -> Any:
+    """Applies `i, *state = step(i, *state)` for each `i` below the count."""
+    return tf.while_loop(lambda i, *_: i < count, step, (0, *state), parallel_iterations=1)
+
+
+def part_of(classes: int) -> int:
+    """Classes of which the products are made at once: about 2,048, and if possible a divisor of their number.
+
+    Else the last ones would be joined to the gradient of the kernel by a copy of it. XLA copies a factor of a product
+    into an order of its own, whole, so that none should be large.
+    """
+    most = min(PART, classes)
+    return next((size for size in range(most, most // 4, -1) if classes % size == 0), most)
 
 
 def rows_of(kernel: Any, start: Any, size: int, dtype: Any) -> Any:
