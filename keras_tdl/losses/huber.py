@@ -60,7 +60,7 @@ def _slope_true(y_true: Any, y_pred: Any, delta: float) -> Any:
     return -_slope(y_true, y_pred, delta)
 
 
-_huber = with_gradient(_value, (_slope_true, _slope, None), axis=-1)
+_huber = with_gradient(_value, (_slope_true, _slope, None), axis=-1, kernel="huber")
 
 
 class Huber(Loss):

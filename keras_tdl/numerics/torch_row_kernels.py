@@ -5,6 +5,7 @@ is stated where the functions are, in `keras_tdl.numerics` and `keras_tdl.losses
 """
 
 import torch
+from torch import nn
 
 from keras_tdl.numerics.torch_kernels import Kernel, Step, always
 
@@ -234,6 +235,14 @@ def _shares(y: torch.Tensor, factor: float, smoothing: float) -> tuple[torch.Ten
     return negative, positive if factor == 1.0 else positive * factor
 
 
+def _huber(out: torch.Tensor, y: torch.Tensor, x: torch.Tensor, delta: float) -> None:
+    torch.sum(nn.functional.huber_loss(x, y, reduction="none", delta=delta), -1, out=out)
+
+
+def _huber_gradient(out: torch.Tensor, upstream: torch.Tensor, y: torch.Tensor, x: torch.Tensor, delta: float) -> None:
+    torch.sub(x, y, out=out).clamp_(-delta, delta).mul_(upstream)
+
+
 #: By the name that `with_gradient` is given; the first that fits is taken.
 KERNELS: dict[str | None, tuple[Kernel, ...]] = {
     "softmax": (Kernel(Step(_softmax), (Step(_softmax_gradient),), always),),
@@ -255,6 +264,7 @@ KERNELS: dict[str | None, tuple[Kernel, ...]] = {
             lambda y, x, from_logits, target_from_logits: not (from_logits or target_from_logits),
         ),
     ),
+    "huber": (Kernel(Step(_huber), (None, Step(_huber_gradient)), lambda y, x, delta: delta is not None),),
     "focal": (Kernel(Step(_focal), (None, Step(_focal_gradient)), always),),
     "binary_focal": (Kernel(Step(_binary_focal), (None, None, Step(_binary_focal_gradient)), always),),
 }
