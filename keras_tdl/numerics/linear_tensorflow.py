@@ -112,17 +112,12 @@ def _backward(
         return i + 1, of_features + more, of_kernel.write(i, rows), of_bias.write(i, row)
 
     whole, rest = divmod(classes, block)
-    _, of_features, of_kernel, of_bias = tf.while_loop(
-        lambda i, *_: i < whole,
+    _, of_features, of_kernel, of_bias = loop(
+        whole,
         step,
-        (
-            0,
-            tf.zeros_like(wide),
-            tf.TensorArray(kernel.dtype, size=whole, element_shape=(block, width)),
-            tf.TensorArray(dtype, size=whole, element_shape=(block,)),
-        ),
-        parallel_iterations=1,
-        maximum_iterations=whole,
+        tf.zeros_like(wide),
+        tf.TensorArray(kernel.dtype, size=whole, element_shape=(block, width)),
+        tf.TensorArray(dtype, size=whole, element_shape=(block,)),
     )
     of_kernel = tf.reshape(of_kernel.stack(), (whole * block, width))
     of_bias = tf.reshape(of_bias.stack(), (whole * block,))
