@@ -7,6 +7,7 @@ Its terms have both signs, and their sum is of the order of their squares. Rearr
 it keeps its digits. All functions act along the last axis and have no gradient of their own.
 """
 
+import math
 from typing import Any
 
 import keras
@@ -16,13 +17,18 @@ from keras_tdl.numerics.logits import negative_log_softmax, softmax
 from keras_tdl.numerics.probabilities import log_ratio, weighted
 
 
+def _excess_near(x: Any) -> Any:
+    """exp(x) - 1 - x for x from -1 to 1, by its series."""
+    last = 20 if "64" in keras.backend.standardize_dtype(x.dtype) else 12
+    series = ops.full_like(x, 1.0 / math.factorial(last))
+    for n in range(last - 1, 1, -1):
+        series = series * x + 1.0 / math.factorial(n)
+    return x * x * series
+
+
 def excess(x: Any) -> Any:
     """exp(x) - 1 - x, by its series where that cancels."""
-    near = ops.clip(x, -1.0, 1.0)
-    series = ops.ones_like(near)
-    for n in range(20 if "64" in keras.backend.standardize_dtype(x.dtype) else 12, 2, -1):
-        series = 1.0 + near * series / n
-    return ops.where(ops.abs(x) < 1, 0.5 * near * near * series, ops.expm1(x) - x)
+    return ops.where(ops.abs(x) < 1, _excess_near(ops.clip(x, -1.0, 1.0)), ops.expm1(x) - x)
 
 
 def divergence_of_probabilities(target: Any, p: Any) -> Any:
@@ -31,7 +37,7 @@ def divergence_of_probabilities(target: Any, p: Any) -> Any:
     # are exact and of few digits
     ratio = log_ratio(target, p)
     far = weighted(target, ratio - 1.0) + p
-    terms = ops.where(ops.abs(ratio) < 1, target * excess(-ratio), far)
+    terms = ops.where(ops.abs(ratio) < 1, target * _excess_near(ops.clip(-ratio, -1.0, 1.0)), far)
     return ops.sum(terms, axis=-1) + ops.sum(target - p, axis=-1)
 
 

@@ -47,7 +47,6 @@ def minus_log_complement(p: Any) -> Any:
 def log_ratio(p: Any, q: Any) -> Any:
     """log(p / q), also where the two are nearly equal; 0 counts as in `positive`. Without a gradient of its own."""
     p, q = positive(p), positive(q)
-    ratio = p / q
-    # p - q is exact where the ratio is near 1, and its digits are lost in the ratio
-    near = ops.logical_and(ratio > 0.5, ratio < 2.0)
-    return ops.where(near, ops.log1p(ops.where(near, (p - q) / q, 0.0)), ops.log(ratio))
+    # log1p of (larger - smaller) / smaller, a difference that is exact where the two are near, so that no digit is lost
+    size = ops.log1p(ops.abs(p - q) / ops.minimum(p, q))
+    return ops.where(p < q, -size, size)
