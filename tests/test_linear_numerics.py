@@ -116,6 +116,23 @@ def test_the_sum_is_that_of_the_losses(name, bias, block_size):
     assert not slopes[0][3].any(), "a token whose weight is 0 has a gradient"
 
 
+# on TensorFlow: parts of the classes of one size (4200 = 3 * 1400), and a last one that is smaller (4099 is prime)
+@pytest.mark.parametrize("classes", [4200, 4099])
+def test_sum_over_more_classes_than_a_part_has(classes):
+    *arguments, labels, weights = batch(classes)
+
+    def total(*tensors):
+        return linear_cross_entropy_sum(*tensors, labels, weights, block_size=classes // 3)
+
+    want, wanted = exact(*arguments, labels, weights)
+    tensors = [ops.convert_to_tensor(argument, "float32") for argument in arguments]
+    got = evaluate(total, *tensors, compiled=BACKEND == "jax")
+    assert abs(got - (weights * want).sum()) < 2.0**-24 * TOKENS * WIDTH * np.abs(weights * want).max()
+    slopes = gradients(total, *tensors, wrt=range(3), compiled=BACKEND == "jax")
+    for slope, expected, terms in zip(slopes, wanted, (classes, TOKENS + WIDTH, TOKENS + WIDTH), strict=True):
+        assert_close(slope, expected, terms)
+
+
 def test_size_of_a_block_of_tokens():
     assert linear.token_block_of(4096, 32_768, None) == 256
     assert linear.token_block_of(257, 32_768, None) == 129  # not one of 256 and one of 1
