@@ -8,6 +8,8 @@ from keras import ops
 from keras_tdl.catalogue import Loss, LossCard, Parameter, Source, register
 from keras_tdl.numerics import (
     binary_labels,
+    both_sigmoid,
+    both_softplus,
     check_factor,
     check_number,
     check_weights,
@@ -17,9 +19,7 @@ from keras_tdl.numerics import (
     positive,
     rounded_once,
     row_size,
-    sigmoid,
     smoothed,
-    softplus,
     weight_tensor,
     weighted,
     with_gradient,
@@ -94,17 +94,20 @@ def _value(y_true: Any, logits: Any, *weights: Any) -> Any:
     # -log(1 - p) is softplus(z) and -log p is softplus(-z), both without cancellation; a term without weight counts
     # zero even where the other is certain
     negative, positive = _shares(y_true, *weights)
-    return ops.sum(weighted(negative, softplus(logits)) + weighted(positive, softplus(-logits)), axis=-1)
+    of_negative, of_positive = both_softplus(logits)
+    return ops.sum(weighted(negative, of_negative) + weighted(positive, of_positive), axis=-1)
 
 
 def _slope_true(y_true: Any, logits: Any, *weights: Any) -> Any:
     negative, positive = _share_slopes(y_true, *weights)
-    return negative * softplus(logits) + positive * softplus(-logits)
+    of_negative, of_positive = both_softplus(logits)
+    return negative * of_negative + positive * of_positive
 
 
 def _slope(y_true: Any, logits: Any, *weights: Any) -> Any:
     negative, positive = _shares(y_true, *weights)
-    return negative * sigmoid(logits) - positive * sigmoid(-logits)
+    p, rest = both_sigmoid(logits)
+    return negative * p - positive * rest
 
 
 _on_logits = with_gradient(

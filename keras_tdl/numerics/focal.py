@@ -10,7 +10,7 @@ from keras import ops
 
 from keras_tdl.numerics.exact import exp_product
 from keras_tdl.numerics.gradient import with_gradient
-from keras_tdl.numerics.logits import compare_to_largest, cross_entropy_slope, sigmoid, softplus
+from keras_tdl.numerics.logits import both_sigmoid, both_softplus, compare_to_largest, cross_entropy_slope
 from keras_tdl.numerics.probabilities import minus_log, minus_log_complement, positive, weighted
 
 
@@ -108,17 +108,20 @@ def _wrong_power(negative: Any, positive_share: Any, logits: Any, gamma: float) 
 
 
 def _binary_logits_value(negative: Any, positive_share: Any, logits: Any, gamma: float) -> Any:
-    entropy = weighted(negative, softplus(logits)) + weighted(positive_share, softplus(-logits))
+    of_negative, of_positive = both_softplus(logits)
+    entropy = weighted(negative, of_negative) + weighted(positive_share, of_positive)
     return _wrong_power(negative, positive_share, _finite(logits), gamma)[0] * entropy
 
 
 def _binary_logits_slope(negative: Any, positive_share: Any, logits: Any, gamma: float) -> Any:
     logits = _finite(logits)
     factor, small, wrong = _wrong_power(negative, positive_share, logits, gamma)
-    entropy = negative * softplus(logits) + positive_share * softplus(-logits)
+    of_negative, of_positive = both_softplus(logits)
+    entropy = negative * of_negative + positive_share * of_positive
+    p, rest = both_sigmoid(logits)
     # d log M / dz = (negative - positive) p (1 - p) / M
     change = (negative - positive_share) * _quotient(small, wrong) / (1.0 + small)
-    return factor * (gamma * change * entropy + negative * sigmoid(logits) - positive_share * sigmoid(-logits))
+    return factor * (gamma * change * entropy + negative * p - positive_share * rest)
 
 
 def _finite(logits: Any) -> Any:

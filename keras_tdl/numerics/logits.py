@@ -19,15 +19,20 @@ from keras_tdl.numerics.gradient import with_gradient
 from keras_tdl.numerics.probabilities import weighted
 
 
-def softplus(x: Any) -> Any:
-    """log(1 + exp(x)), which is `-log sigmoid(-x)`: two terms of one sign. Without a gradient of its own."""
-    return ops.relu(x) + ops.log1p(ops.exp(-ops.abs(x)))
+def both_softplus(x: Any) -> tuple[Any, Any]:
+    """log(1 + exp(x)) and log(1 + exp(-x)), which are `-log sigmoid(-x)` and `-log sigmoid(x)`.
+
+    Each is two terms of one sign, of which XLA would compute the common one twice. Without a gradient of their own.
+    """
+    common = ops.log1p(ops.exp(-ops.abs(x)))
+    return ops.relu(x) + common, ops.relu(-x) + common
 
 
-def sigmoid(x: Any) -> Any:
-    """1 / (1 + exp(-x)), with all its digits in the left tail too. Without a gradient of its own."""
+def both_sigmoid(x: Any) -> tuple[Any, Any]:
+    """1 / (1 + exp(-x)) and 1 / (1 + exp(x)), with all digits of the small one. Without a gradient of their own."""
     small = ops.exp(-ops.abs(x))
-    return ops.where(x < 0, small, 1.0) / (1.0 + small)
+    is_negative, total = x < 0, 1.0 + small
+    return ops.where(is_negative, small, 1.0) / total, ops.where(is_negative, 1.0, small) / total
 
 
 def compare_to_largest(logits: Any) -> tuple[Any, Any, Any, Any]:
