@@ -111,6 +111,7 @@ def test_a_wrong_label_is_found_in_every_block():
         "binary_focal_crossentropy",
         "categorical_crossentropy",
         "categorical_focal_crossentropy",
+        "kl_divergence",
         "sparse_categorical_crossentropy",
     ],
 )
@@ -133,3 +134,30 @@ def test_losses_keep_their_digits(name, monkeypatch):
     large, small = both_ways(loss, [x], (0,), monkeypatch)
     for got, expected, ulps in zip(large, small, (card.budget.value, card.budget.gradient), strict=True):
         np.testing.assert_allclose(got, expected, rtol=2 * ulps * 2.0**-23, atol=2e-38)
+
+
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="only TensorFlow has graphs that are not compiled")
+@pytest.mark.parametrize("subject", speed_subjects.losses(), ids=lambda subject: subject.name)
+def test_a_graph_gives_the_same(subject):
+    import tensorflow as tf
+
+    arrays = subject.arrays(SHAPE)
+    graph = tf.function(subject.ours)
+    expected = [
+        backend.evaluate(subject.ours, *arrays),
+        *backend.gradients(subject.ours, *arrays, wrt=subject.moving),
+    ]
+    got = [backend.evaluate(graph, *arrays), *backend.gradients(graph, *arrays, wrt=subject.moving)]
+    for one, other in zip(got, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-5, atol=2e-6 * np.abs(other).max())
+
+
+@pytest.mark.skipif(keras.config.backend() != "torch", reason="only torch.compile leaves its graph and comes back")
+@pytest.mark.parametrize("is_training", [True, False])
+@pytest.mark.parametrize("subject", speed_subjects.losses(), ids=lambda subject: subject.name)
+def test_torch_compile_makes_one_graph(subject, is_training):
+    import torch
+
+    y_true, y_pred = (torch.as_tensor(array) for array in subject.arrays((32, 9)))
+    torch.compiler.reset()  # after eight ways to compile one function PyTorch gives up, and all losses share some
+    torch.compile(subject.ours, fullgraph=True, backend="eager")(y_true, y_pred.requires_grad_(is_training))

@@ -47,9 +47,9 @@ focal_of_probability = with_gradient(_term, (_term_slope, None))
 # All classes on logits: sum over k of weights_k (1 - p_k)^gamma (-log p_k)
 
 
-def _parts(logits: Any) -> tuple[Any, Any, Any]:
+def _parts(logits: Any, backward: bool = False) -> tuple[Any, Any, Any]:
     """p, 1 - p and -log p of each class; 1 - p from the odds, so that it does not cancel at the largest logit."""
-    distance, odds, rest, is_largest = compare_to_largest(logits)
+    distance, odds, rest, is_largest = compare_to_largest(logits, backward)
     p = ops.where(is_largest, 1.0, odds) / (1.0 + rest)
     others = ops.where(is_largest, rest, 1.0 + (rest - odds)) / (1.0 + rest)
     return p, others, distance + ops.log1p(rest)
@@ -65,7 +65,7 @@ def _focal_value(weights: Any, logits: Any, gamma: float) -> Any:
 
 
 def _focal_slope(weights: Any, logits: Any, gamma: float) -> Any:
-    p, others, log = _parts(logits)
+    p, others, log = _parts(logits, backward=True)
     log = ops.clip(log, 0.0, 1e4)  # where p is 0 already, and p times an infinite log would be NaN
     slope = _power(others, gamma) * (1.0 + gamma * p * _quotient(log, others))
     return cross_entropy_slope(weights * slope, logits)

@@ -114,6 +114,12 @@ def by_rows(loss: Callable[[Any, Any], Any], y_true: Any, y_pred: Any) -> Any:
     return _backend.by_rows(loss, y_true, y_pred)
 
 
+def largest(x: Any) -> Any:
+    """The largest of each row, with the last axis kept; of no rows at all, nothing."""
+    # Keras's maximum of no rows raises on TensorFlow, and keeps torch.compile from joining what is around it
+    return _backend.largest(x)
+
+
 def visible(tensor: Any) -> Any:
     """The tensor as a NumPy array where its values exist already; `None` while tracing and for symbolic tensors."""
     return None if isinstance(tensor, keras.KerasTensor) else _backend.visible(tensor)

@@ -62,6 +62,11 @@ def by_rows(loss: Callable[[Any, Any], Any], y_true: Any, y_pred: Any) -> Any:
     return loss(y_true, y_pred)
 
 
+def largest(x: Any) -> Any:
+    """The largest of each row, with the last axis kept."""
+    return jnp.max(x, -1, keepdims=True)
+
+
 def visible(tensor: Any) -> np.ndarray | None:
     """The values, unless JAX is tracing."""
     return None if isinstance(tensor, jax.core.Tracer) else np.asarray(tensor)

@@ -15,8 +15,12 @@ from keras import ops
 
 from keras_tdl.numerics.alignment import row_mean
 from keras_tdl.numerics.exact import subtract_exactly
-from keras_tdl.numerics.gradient import with_gradient
+from keras_tdl.numerics.gradient import largest, with_gradient
 from keras_tdl.numerics.probabilities import weighted
+
+#: PyTorch's compiler keeps a mask that both passes compute, for five times what it takes to compute it again: there the
+#: backward pass computes another one. XLA shares all that follows from one mask, and keeps nothing.
+_KEEPS_MASKS = keras.config.backend() == "torch"
 
 
 def both_softplus(x: Any) -> tuple[Any, Any]:
@@ -35,29 +39,28 @@ def both_sigmoid(x: Any) -> tuple[Any, Any]:
     return ops.where(is_negative, small, 1.0) / total, ops.where(is_negative, 1.0, small) / total
 
 
-def compare_to_largest(logits: Any) -> tuple[Any, Any, Any, Any]:
+def compare_to_largest(logits: Any, backward: bool = False) -> tuple[Any, Any, Any, Any]:
     """How far each logit is below the largest.
+
+    Args:
+        logits: Logits.
+        backward: Whether this is for the backward pass.
 
     Returns:
         `distance` to the largest logit, `odds` exp(-distance) but 0 at the largest if only one is, their sum `rest`
         with the axis kept, less 1 if several are the largest, and `is_largest`, True at the largest if only one is.
     """
-    largest = _largest(logits)
-    distance, error = subtract_exactly(largest, logits)
+    top = largest(logits)
+    distance, error = subtract_exactly(top, logits)
     # a rounded distance of 80 would make exp wrong by 64 ULP; beyond 1e4 exp is 0 and the error may be NaN
     correction = ops.where(distance < 1e4, error, 0.0)
-    is_top = ops.equal(logits, largest)
+    is_top = ops.greater_equal(logits, top) if backward and _KEEPS_MASKS else ops.equal(logits, top)
     more = ops.sum(ops.cast(is_top, distance.dtype), axis=-1, keepdims=True) - 1.0
     below = ops.where(is_top, 0.0, ops.exp(-distance) * (1.0 - correction))
     # equal largest logits have probabilities up to 1/2, for which nothing cancels: they are treated as all others
     odds = ops.where(ops.logical_and(is_top, more > 0), 1.0, below)
     is_largest = ops.logical_and(is_top, ops.equal(more, 0))
     return distance, odds, ops.sum(below, axis=-1, keepdims=True) + more, is_largest
-
-
-def _largest(logits: Any) -> Any:
-    # from -inf, since TensorFlow's maximum of no rows at all raises; and no argmax, which is slow when compiled
-    return ops.max(logits, axis=-1, keepdims=True, initial=float("-inf"))
 
 
 def negative_log_softmax(logits: Any) -> Any:
@@ -74,7 +77,7 @@ def softmax(logits: Any) -> Any:
 
 def cross_entropy_slope(weights: Any, logits: Any) -> Any:
     """Gradient of `sum(weights * -log softmax(logits))` in the logits: `softmax(logits) * sum(weights) - weights`."""
-    _, odds, rest, is_largest = compare_to_largest(logits)
+    _, odds, rest, is_largest = compare_to_largest(logits, backward=True)
     others = ops.sum(ops.where(is_largest, 0.0, weights), axis=-1, keepdims=True)
     total = ops.sum(weights, axis=-1, keepdims=True)
     # at the largest logit p total - weight = (others - weight rest) / (1 + rest), which does not cancel as p goes to 1
@@ -107,14 +110,14 @@ soft_cross_entropy = with_gradient(
 def _sparse_value(labels: Any, logits: Any, smoothing: float) -> Any:
     distance, _, rest, _ = compare_to_largest(logits)
     # from the logits: compiled, to take from the distances would write all of them to memory first
-    own = _largest(logits) - ops.take_along_axis(logits, ops.cast(labels, "int32"), axis=-1)
+    own = largest(logits) - ops.take_along_axis(logits, ops.cast(labels, "int32"), axis=-1)
     if smoothing:
         own = (1.0 - smoothing) * own + smoothing * row_mean(distance, keepdims=True)
     return ops.squeeze(own + ops.log1p(rest), -1)
 
 
 def _sparse_slope(labels: Any, logits: Any, smoothing: float) -> Any:
-    _, odds, rest, is_largest = compare_to_largest(logits)
+    _, odds, rest, is_largest = compare_to_largest(logits, backward=True)
     is_own = ops.arange(logits.shape[-1], dtype=keras.backend.standardize_dtype(labels.dtype)) == labels
     uniform = smoothing / logits.shape[-1]
     # softmax - target, over the common denominator 1 + rest; see cross_entropy_slope for the largest logit

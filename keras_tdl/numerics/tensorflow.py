@@ -13,7 +13,7 @@ def apply(function: Any, constants: tuple[Any, ...], *tensors: Any) -> Any:
     """The value of a `with_gradient` function, differentiated by its derivatives.
 
     Outside of `tf.function` large tensors are computed by one compiled kernel, where a chain of operations would
-    write each of its steps to memory. Inside, it is the caller who chooses to compile, by `jit_compile`.
+    write each of its steps to memory; inside, losses only, since what converts a model may know no such kernel.
     """
     moving = function.moving(constants)
 
@@ -30,7 +30,7 @@ def apply(function: Any, constants: tuple[Any, ...], *tensors: Any) -> Any:
             for derivative, tensor in zip(moving, tensors, strict=True)
         ]
 
-    if tf.executing_eagerly() and is_large(tensors):
+    if is_large(tensors) and (tf.executing_eagerly() or function.axis is not None):
         value, gradient = _compiled(function, constants, value, gradient)
 
     @tf.custom_gradient
@@ -65,6 +65,11 @@ def _sum_to(gradient: Any, tensor: Any) -> Any:
 def by_rows(loss: Callable[[Any, Any], Any], y_true: Any, y_pred: Any) -> Any:
     """`loss(y_true, y_pred)`: here it is the caller who compiles it, to spare what it computes on its way."""
     return loss(y_true, y_pred)
+
+
+def largest(x: Any) -> Any:
+    """The largest of each row, with the last axis kept."""
+    return tf.reduce_max(x, -1, keepdims=True)
 
 
 def visible(tensor: Any) -> np.ndarray | None:

@@ -151,7 +151,10 @@ def apply(function: Any, constants: tuple[Any, ...], *tensors: Any) -> Any:
     On the CPU a chain of operations on large tensors would write each of its steps to memory; they are taken block by
     block, each of which stays in the cache.
     """
-    if torch.onnx.is_in_onnx_export():  # a file to run has no gradients, and ONNX no such function
+    # a file to run has no gradients, and ONNX no such function; and without gradients torch.compile would hand over a
+    # context that `forward` does not take, and leave the graph
+    is_moving = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+    if torch.onnx.is_in_onnx_export() or (torch.compiler.is_compiling() and not is_moving):
         return function.value(*join(constants, tensors))
     return _WithGradient.apply(function, constants, *tensors)
 
@@ -207,6 +210,11 @@ def by_rows(loss: Callable[[Any, Any], Any], y_true: Any, y_pred: Any) -> Any:
     blocks = max(1, y_pred.numel() // (LARGE + y_pred[0].numel()))
     rows, more = divmod(len(y_pred), blocks)
     return _ByRows.apply(loss, [rows + 1] * more + [rows] * (blocks - more), y_true, y_pred)
+
+
+def largest(x: Any) -> Any:
+    """The largest of each row, with the last axis kept."""
+    return x.amax(-1, keepdim=True)
 
 
 def visible(tensor: Any) -> np.ndarray | None:

@@ -87,16 +87,19 @@ def _sparse_cross_entropy_gradient(
     out.copy_(gradient)
 
 
-def _soft_cross_entropy(out: torch.Tensor, shares: torch.Tensor, x: torch.Tensor, smoothing: float) -> None:
+def _wide_cross_entropy(wide: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """`sum(wide * -log softmax(x))` in float64, with the axis kept."""
     odds, total, difference = _odds(x)
     rest = total - 1.0
     if sure := _confident(odds, total):
         rows, _, rest[rows] = sure
-    wide = _smoothed(shares.double(), smoothing)
     loss = wide.sum(-1, keepdim=True) * rest.log1p_()
     # a number, whose product with a weight of 0 is 0
-    loss -= difference.clamp_(min=-1e300).mul_(wide).sum(-1, keepdim=True)
-    out.copy_(loss.squeeze(-1))
+    return loss.sub_(difference.clamp_(min=-1e300).mul_(wide).sum(-1, keepdim=True))
+
+
+def _soft_cross_entropy(out: torch.Tensor, shares: torch.Tensor, x: torch.Tensor, smoothing: float) -> None:
+    out.copy_(_wide_cross_entropy(_smoothed(shares.double(), smoothing), x).squeeze(-1))
 
 
 def _soft_cross_entropy_gradient(
@@ -201,6 +204,19 @@ def _divergence_gradient(
     torch.div(target, out, out=out).neg_().mul_(upstream)
 
 
+def _divergence_of_logits(out: torch.Tensor, target: torch.Tensor, x: torch.Tensor, *from_logits: bool) -> None:
+    # cross-entropy less entropy, which has float64's digits to lose
+    wide = target.double()
+    loss = _wide_cross_entropy(wide, x)
+    out.copy_(loss.sub_(torch.special.entr(wide).sum(-1, keepdim=True)).squeeze(-1))
+
+
+def _divergence_of_logits_gradient(
+    out: torch.Tensor, upstream: torch.Tensor, target: torch.Tensor, x: torch.Tensor, *from_logits: bool
+) -> None:
+    _soft_cross_entropy_gradient(out, upstream, target, x, 0.0)
+
+
 def _binary_cross_entropy(
     out: torch.Tensor, y: torch.Tensor, x: torch.Tensor, factor: float, smoothing: float, *weights: float
 ) -> None:
@@ -262,6 +278,11 @@ KERNELS: dict[str | None, tuple[Kernel, ...]] = {
             Step(_divergence),
             (None, Step(_divergence_gradient)),
             lambda y, x, from_logits, target_from_logits: not (from_logits or target_from_logits),
+        ),
+        Kernel(
+            Step(_divergence_of_logits),
+            (None, Step(_divergence_of_logits_gradient)),
+            lambda y, x, from_logits, target_from_logits: from_logits and not target_from_logits,
         ),
     ),
     "huber": (Kernel(Step(_huber), (None, Step(_huber_gradient)), lambda y, x, delta: delta is not None),),
