@@ -1,5 +1,7 @@
 """Tensors so large that a backend takes another way with them give the numbers that small ones are tested for."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -161,3 +163,20 @@ def test_torch_compile_makes_one_graph(subject, is_training):
     y_true, y_pred = (torch.as_tensor(array) for array in subject.arrays((32, 9)))
     torch.compiler.reset()  # after eight ways to compile one function PyTorch gives up, and all losses share some
     torch.compile(subject.ours, fullgraph=True, backend="eager")(y_true, y_pred.requires_grad_(is_training))
+
+
+@pytest.mark.skipif(keras.config.backend() != "jax", reason="other compilers are not given blocks of rows")
+@pytest.mark.parametrize("rows", [512, 509])
+@pytest.mark.parametrize("subject", speed_subjects.losses(), ids=lambda subject: subject.name)
+def test_blocks_of_a_compiled_loss(subject, rows, monkeypatch):
+    import jax
+
+    y_true, y_pred = subject.arrays((rows, 1000))
+
+    def both() -> Any:
+        return jax.jit(jax.value_and_grad(lambda y, x: subject.ours(y, x).sum(), argnums=1))(y_true, y_pred)
+
+    in_blocks = both()
+    monkeypatch.setattr("keras_tdl.numerics.jax.is_large", lambda tensors: False)
+    for one, other in zip(in_blocks, both(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-5, atol=2e-6 * np.abs(other).max())

@@ -1,7 +1,8 @@
 """`with_gradient` on JAX: a custom JVP, so that forward mode, reverse mode and any mixture of them work."""
 
 import functools
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -22,7 +23,41 @@ def apply(function: Any, constants: tuple[Any, ...], *tensors: Any) -> Any:
 
 
 def _value(function: Any, constants: tuple[Any, ...], *tensors: Any) -> Any:
-    return function.value(*join(constants, tensors))
+    return _reduced(function, lambda *parts: function.value(*join(constants, parts)), tensors)
+
+
+def _reduced(function: Any, step: Callable[..., Any], tensors: Sequence[Any]) -> Any:
+    """`step(*tensors)`, the value or a derivative of a function; that of a loss by its rows where that is faster."""
+    shape = tensors[0].shape
+    if function.axis is None or any(tensor.shape != shape for tensor in tensors) or not _in_blocks(step, tensors):
+        return step(*tensors)
+    result = _by_blocks(step, [tensor.reshape(-1, shape[-1]) for tensor in tensors])
+    return result.reshape(shape[:-1] + result.shape[1:])
+
+
+def _in_blocks(step: Callable[..., Any], tensors: Sequence[Any]) -> bool:
+    """Whether rows are to be taken block by block."""
+    if not is_large(tensors) or jax.default_backend() != "cpu":
+        return False
+    # XLA for CPUs writes to memory what it sums, unless that is plain arithmetic
+    program = str(jax.make_jaxpr(step)(*tensors))
+    return "reduce_sum" in program and any(f"= {name}" in program for name in ("select_n", "min", "exp", "log"))
+
+
+def _by_blocks(step: Callable[..., Any], tensors: Sequence[Any]) -> Any:
+    """`step(*tensors)` for one block of rows after another, so that what is computed on the way stays in the cache."""
+    rows, *others = max((tensor.shape for tensor in tensors), key=math.prod)
+    most = max(1, _BLOCK // math.prod(others))
+    size = next((size for size in range(most, most // 2, -1) if rows % size == 0), most)
+    end = rows - rows % size
+    blocks = [tensor[:end].reshape(-1, size, *tensor.shape[1:]) for tensor in tensors]
+    result = jax.lax.map(lambda parts: step(*parts), blocks)
+    result = result.reshape(-1, *result.shape[2:])
+    return result if end == rows else jnp.concatenate([result, step(*(tensor[end:] for tensor in tensors))])
+
+
+#: Elements of a block.
+_BLOCK = 2**17
 
 
 _differentiable = jax.custom_jvp(_value, nondiff_argnums=(0, 1))
@@ -32,10 +67,9 @@ _compiled = jax.jit(_recomputed, static_argnums=(0, 1))
 
 def _tangent(function: Any, constants: tuple[Any, ...], derivative: Any, tangent: Any, *tensors: Any) -> Any:
     """What the tangent of the tensor with this derivative adds to the result's."""
-    arguments = join(constants, tensors)
     if function.symmetric:
-        return derivative(*arguments, tangent)
-    term = derivative(*arguments) * tangent
+        return derivative(*join(constants, tensors), tangent)
+    term = _reduced(function, lambda *parts: derivative(*join(constants, parts)), tensors) * tangent
     return term if function.axis is None else jnp.sum(term, function.axis)
 
 
@@ -58,8 +92,15 @@ _recomputed.defjvp(functools.partial(_jvp, True), symbolic_zeros=True)
 
 
 def by_rows(loss: Callable[[Any, Any], Any], y_true: Any, y_pred: Any) -> Any:
-    """`loss(y_true, y_pred)`: here it is the caller who compiles it, to spare what it computes on its way."""
-    return loss(y_true, y_pred)
+    """`loss(y_true, y_pred)`, whose rows along the first axis have nothing to do with each other.
+
+    Inside of `jax.jit` only: outside each call would compile it again.
+    """
+    has_rows = y_pred.ndim > 1 and y_true.shape[:1] == y_pred.shape[:1]
+    is_staged = isinstance(jnp.zeros(()), jax.core.Tracer)
+    if not (has_rows and is_staged and _in_blocks(loss, (y_true, y_pred))):
+        return loss(y_true, y_pred)
+    return _by_blocks(jax.checkpoint(loss), (y_true, y_pred))  # the backward pass computes each block again
 
 
 def largest(x: Any) -> Any:
