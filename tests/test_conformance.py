@@ -14,4 +14,5 @@ COMPILING = ("call.compiled", "call.retraces")
 def test_conformance(case, check):
     if keras.config.backend() == "torch" and check.name in COMPILING and case.arguments:
         pytest.skip("PyTorch takes seconds to compile: the default arguments only")
-    check(case)
+    # a mean of float64 that Keras computes in float32 excuses others, not us
+    (check.function if check.name == "loss.float64" else check)(case)

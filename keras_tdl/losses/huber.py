@@ -42,18 +42,17 @@ def _value(y_true: Any, y_pred: Any, delta: float) -> Any:
     # e²/2 if |e| <= delta else delta |e| - delta²/2, as q (|e| - q/2) with q = min(|e|, delta): no branch, no
     # square that overflows, and no difference of large terms, since q <= |e|
     error = ops.abs(y_pred - y_true)
-    capped = ops.minimum(error, _tensor(delta, error))
+    capped = _clipped(error, delta)
     return ops.sum(capped * (error - 0.5 * capped), axis=-1)
 
 
-def _tensor(delta: float, error: Any) -> Any:
-    # a number in a minimum is rounded to float32 on PyTorch whatever the dtype
-    return ops.convert_to_tensor(delta, error.dtype)
+def _clipped(error: Any, delta: float) -> Any:
+    # tensors, since PyTorch rounds a number to float32 whatever the dtype
+    return ops.clip(error, ops.convert_to_tensor(-delta, error.dtype), ops.convert_to_tensor(delta, error.dtype))
 
 
 def _slope(y_true: Any, y_pred: Any, delta: float) -> Any:
-    error = y_pred - y_true
-    return ops.maximum(ops.minimum(error, _tensor(delta, error)), _tensor(-delta, error))
+    return _clipped(y_pred - y_true, delta)
 
 
 def _slope_true(y_true: Any, y_pred: Any, delta: float) -> Any:

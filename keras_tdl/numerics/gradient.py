@@ -14,6 +14,8 @@ from keras import ops
 
 _backend = importlib.import_module(f"keras_tdl.numerics.{keras.config.backend()}")
 HALF = ("float16", "bfloat16")
+#: The larger and the smaller of two tensors of one dtype, of which Keras's own make float32 on PyTorch.
+maximum, minimum = _backend.maximum, _backend.minimum
 _by_name: dict[str, "with_gradient"] = {}
 
 

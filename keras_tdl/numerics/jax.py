@@ -108,6 +108,9 @@ def largest(x: Any) -> Any:
     return jnp.max(x, -1, keepdims=True)
 
 
+maximum, minimum = jnp.maximum, jnp.minimum
+
+
 def visible(tensor: Any) -> np.ndarray | None:
     """The values, unless JAX is tracing."""
     return None if isinstance(tensor, jax.core.Tracer) else np.asarray(tensor)

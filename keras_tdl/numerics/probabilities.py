@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_tdl.numerics.gradient import with_gradient
+from keras_tdl.numerics.gradient import maximum, minimum, with_gradient
 
 
 def positive(p: Any) -> Any:
@@ -15,7 +15,7 @@ def positive(p: Any) -> Any:
     # a probability of 0 counts as the smallest normal number: the loss is 87.3 and the gradient -8.5e37 in
     # float32, not inf, whose product with a saturated softmax's gradient of 0 would be NaN
     tiny = float(np.finfo(keras.backend.standardize_dtype(p.dtype)).tiny)
-    return ops.maximum(p, ops.convert_to_tensor(tiny, p.dtype))
+    return maximum(p, ops.convert_to_tensor(tiny, p.dtype))
 
 
 def weighted(weight: Any, term: Any) -> Any:
@@ -40,13 +40,13 @@ def minus_log_complement(p: Any) -> Any:
     """-log(1 - p). Without a gradient of its own."""
     # of 1 it is that of the smallest normal number away from 1, as in `positive`
     most = -math.log(np.finfo(keras.backend.standardize_dtype(p.dtype)).tiny)
-    loss = -ops.log1p(-ops.minimum(p, ops.ones_like(p)))
-    return ops.minimum(loss, ops.convert_to_tensor(most, p.dtype))
+    loss = -ops.log1p(-minimum(p, ops.ones_like(p)))
+    return minimum(loss, ops.convert_to_tensor(most, p.dtype))
 
 
 def log_ratio(p: Any, q: Any) -> Any:
     """log(p / q), also where the two are nearly equal; 0 counts as in `positive`. Without a gradient of its own."""
     p, q = positive(p), positive(q)
     # log1p of (larger - smaller) / smaller, a difference that is exact where the two are near, so that no digit is lost
-    size = ops.log1p(ops.abs(p - q) / ops.minimum(p, q))
+    size = ops.log1p(ops.abs(p - q) / minimum(p, q))
     return ops.where(p < q, -size, size)

@@ -72,6 +72,9 @@ def largest(x: Any) -> Any:
     return tf.reduce_max(x, -1, keepdims=True)
 
 
+maximum, minimum = tf.maximum, tf.minimum
+
+
 def visible(tensor: Any) -> np.ndarray | None:
     """The values, unless TensorFlow is building a graph."""
     return tensor.numpy() if tf.executing_eagerly() and hasattr(tensor, "numpy") else None

@@ -217,6 +217,9 @@ def largest(x: Any) -> Any:
     return x.amax(-1, keepdim=True)
 
 
+maximum, minimum = torch.maximum, torch.minimum
+
+
 def visible(tensor: Any) -> np.ndarray | None:
     """The values, unless PyTorch is compiling, on the meta device or inside one of the transforms of torch.func."""
     if torch.compiler.is_compiling() or tensor.is_meta:
