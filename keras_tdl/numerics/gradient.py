@@ -116,6 +116,11 @@ def by_rows(loss: Callable[[Any, Any], Any], y_true: Any, y_pred: Any) -> Any:
     return _backend.by_rows(loss, y_true, y_pred)
 
 
+def all_within(measure: Callable[[Any], Any], x: Any, centre: float, reach: float) -> bool | None:
+    """Whether `measure(x)` is everywhere at most `reach` away from `centre`; `None` where values cannot be seen."""
+    return None if isinstance(x, keras.KerasTensor) else _backend.all_within(measure, x, centre, reach)
+
+
 def largest(x: Any) -> Any:
     """The largest of each row, with the last axis kept; of no rows at all, nothing."""
     # Keras's maximum of no rows raises on TensorFlow, and keeps torch.compile from joining what is around it

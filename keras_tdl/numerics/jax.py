@@ -103,6 +103,17 @@ def by_rows(loss: Callable[[Any, Any], Any], y_true: Any, y_pred: Any) -> Any:
     return _by_blocks(jax.checkpoint(loss), (y_true, y_pred))  # the backward pass computes each block again
 
 
+@functools.partial(jax.jit, static_argnums=0)
+def _all_within(measure: Callable[[Any], Any], x: Any, centre: float, reach: float) -> Any:
+    return jnp.all(jnp.abs(measure(x) - centre) <= reach)
+
+
+def all_within(measure: Callable[[Any], Any], x: Any, centre: float, reach: float) -> bool | None:
+    """Whether `measure(x)` is nowhere more than `reach` away from `centre`; `None` where JAX is tracing."""
+    found = visible(_all_within(measure, x, centre, reach))
+    return None if found is None else bool(found)
+
+
 def largest(x: Any) -> Any:
     """The largest of each row, with the last axis kept."""
     return jnp.max(x, -1, keepdims=True)

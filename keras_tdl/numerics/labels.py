@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_tdl.numerics.alignment import aligned, float_tensor, same_shape
-from keras_tdl.numerics.gradient import by_rows, visible
+from keras_tdl.numerics.gradient import all_within, by_rows, visible
 from keras_tdl.numerics.validation import check_choice
 
 #: What labels of two classes may be.
@@ -87,7 +87,7 @@ def class_shares(y_true: Any, y_pred: Any, axis: int, sparse: str, limited: bool
         return y_true, y_pred, None
     y_true, allowed = _screened_rows(
         y_true,
-        _outside_unit,
+        *_UNIT,
         "one-hot labels, or shares of classes, between 0 and 1",
         f"For class indices use {sparse}.",
     )
@@ -165,9 +165,10 @@ def signs(y_true: Any, y_pred: Any, labels: str, axis: int = -1) -> tuple[Any, A
     check_choice("labels", labels, LABELS)
     y_true, y_pred = (ops.moveaxis(tensor, axis, -1) for tensor in aligned(y_true, y_pred))
     low, other = (-1, "binary") if labels == "signed" else (0, "signed")
+    known = (_square, 1.0, 0.0) if labels == "signed" else (_square_of_centred, 0.25, 0.0)
     y_true, allowed = _screened_rows(
         y_true,
-        lambda y: ops.abs((y - low) * (y - 1.0)),
+        *known,
         f"labels {low} and 1, since labels={labels!r}",
         f"If they are {-1 - low} and 1, set labels={other!r}.",
     )
@@ -192,37 +193,54 @@ def binary_labels(y_true: Any, y_pred: Any, axis: int) -> tuple[Any, Any, Any]:
     """
     y_true, y_pred = (ops.moveaxis(tensor, axis, -1) for tensor in aligned(y_true, y_pred))
     y_true, allowed = _screened_rows(
-        y_true, _outside_unit, "labels between 0 and 1", "Labels -1 and 1 become 0 and 1 by (y_true + 1) / 2."
+        y_true, *_UNIT, "labels between 0 and 1", "Labels -1 and 1 become 0 and 1 by (y_true + 1) / 2."
     )
     return y_true, y_pred, allowed
 
 
-def _outside_unit(y_true: Any) -> Any:
-    """How far labels are from between 0 and 1, less what rounding adds when labels are mixed or normalised."""
-    return ops.relu(y_true * (y_true - 1.0) - 1e-5)
-
-
-def _screened_rows(y_true: Any, defect: Callable[[Any], Any], expected: str, advice: str) -> tuple[Any, Any]:
+def _screened_rows(
+    y_true: Any, measure: Callable[[Any], Any], centre: float, reach: float, expected: str, advice: str
+) -> tuple[Any, Any]:
     """`y_true` with 1 in rows that are not allowed, and which rows are; `None` in place of that if all are known to be.
 
     Args:
         y_true: Labels.
-        defect: Function of labels: 0 where they are allowed, above 0 or NaN where not. A sum of it costs a fraction of
-            what a mask of all labels would.
+        measure: Function of labels, not made anew each time; what it gives is at most `reach` away from `centre` where
+            they are allowed.
+        centre: See `measure`.
+        reach: See `measure`.
         expected: What was expected, for the error.
         advice: What to do, for the error.
 
     Raises:
         ValueError: If the values can be seen and one is not allowed.
     """
-    defects = by_rows(lambda y, _: ops.sum(defect(y), axis=-1), y_true, y_true)
-    allowed = ops.equal(defects, 0.0)
-    seen = visible(ops.all(allowed))
-    if seen is None:
-        return ops.where(ops.expand_dims(allowed, -1), y_true, ops.ones_like(y_true)), allowed
-    if not seen:
-        screened(y_true, ops.equal(defect(y_true), 0.0), expected, advice)
-    return y_true, None
+    if all_within(measure, y_true, centre, reach):
+        return y_true, None
+
+    def distance(y: Any) -> Any:
+        return ops.abs(measure(y) - centre)
+
+    screened(y_true, distance(y_true) <= reach, expected, advice)
+    # a sum costs a fraction of what a mask of all labels would
+    allowed = ops.equal(by_rows(lambda y, _: ops.sum(ops.relu(distance(y) - reach), axis=-1), y_true, y_true), 0.0)
+    return ops.where(ops.expand_dims(allowed, -1), y_true, ops.ones_like(y_true)), allowed
+
+
+def _itself(y_true: Any) -> Any:
+    return y_true
+
+
+def _square(y_true: Any) -> Any:
+    return y_true * y_true
+
+
+def _square_of_centred(y_true: Any) -> Any:
+    return (y_true - 0.5) * (y_true - 0.5)
+
+
+#: What labels between 0 and 1 are compared to: rounding adds a little when labels are mixed or normalised.
+_UNIT = (_itself, 0.5, 0.50001)
 
 
 def screened(y_true: Any, allowed: Any, expected: str, advice: str) -> Any:

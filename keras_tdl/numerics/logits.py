@@ -8,14 +8,15 @@ Here every quantity is a sum of terms of one sign:
 All functions act along the last axis.
 """
 
+import math
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_tdl.numerics.alignment import row_mean
-from keras_tdl.numerics.exact import subtract_exactly
-from keras_tdl.numerics.gradient import largest, with_gradient
+from keras_tdl.numerics.gradient import largest, minimum, with_gradient
 from keras_tdl.numerics.probabilities import weighted
 
 #: PyTorch's compiler keeps a mask that both passes compute, for five times what it takes to compute it again: there the
@@ -51,16 +52,26 @@ def compare_to_largest(logits: Any, backward: bool = False) -> tuple[Any, Any, A
         with the axis kept, less 1 if several are the largest, and `is_largest`, True at the largest if only one is.
     """
     top = largest(logits)
-    distance, error = subtract_exactly(top, logits)
-    # a rounded distance of 80 would make exp wrong by 64 ULP; beyond 1e4 exp is 0 and the error may be NaN
-    correction = ops.where(distance < 1e4, error, 0.0)
+    shift = _shift(top, logits.shape[-1])
     is_top = ops.greater_equal(logits, top) if backward and _KEEPS_MASKS else ops.equal(logits, top)
-    more = ops.sum(ops.cast(is_top, distance.dtype), axis=-1, keepdims=True) - 1.0
-    below = ops.where(is_top, 0.0, ops.exp(-distance) * (1.0 - correction))
+    more = ops.sum(ops.cast(is_top, top.dtype), axis=-1, keepdims=True) - 1.0
+    # not exp(-distance), which a rounded distance of 80 would make wrong by 64 ULP
+    below = ops.where(is_top, 0.0, ops.exp(logits - shift)) * ops.exp(shift - top)
     # equal largest logits have probabilities up to 1/2, for which nothing cancels: they are treated as all others
     odds = ops.where(ops.logical_and(is_top, more > 0), 1.0, below)
     is_largest = ops.logical_and(is_top, ops.equal(more, 0))
-    return distance, odds, ops.sum(below, axis=-1, keepdims=True) + more, is_largest
+    return top - logits, odds, ops.sum(below, axis=-1, keepdims=True) + more, is_largest
+
+
+def _shift(top: Any, classes: int) -> Any:
+    """What to take from the logits of a row, so that their exponentials neither overflow nor vanish together.
+
+    It is 0 where it can be, and else a multiple of 16 from which the difference to a logit is exact, or nearly so.
+    """
+    most = math.log(float(np.finfo(keras.backend.standardize_dtype(top.dtype)).max) / classes) - 1.0
+    shift = 16.0 * ops.ceil(minimum(top, ops.relu(top - most)) / 16.0)
+    # beyond 1e4 only the largest logits count, and of an infinite one the difference to itself would be NaN
+    return ops.where(ops.abs(top) < 1e4, shift, ops.clip(top, -3e38, 3e38))
 
 
 def negative_log_softmax(logits: Any) -> Any:

@@ -12,8 +12,9 @@ from keras_tdl.numerics.constants import is_large, join
 def apply(function: Any, constants: tuple[Any, ...], *tensors: Any) -> Any:
     """The value of a `with_gradient` function, differentiated by its derivatives.
 
-    Outside of `tf.function` large tensors are computed by one compiled kernel, where a chain of operations would
-    write each of its steps to memory; inside, losses only, since what converts a model may know no such kernel.
+    Large tensors are computed by one compiled kernel, where a chain of operations would write each of its steps to
+    memory; but not the value of an activation inside of `tf.function`, since what converts a model may know no such
+    kernel.
     """
     moving = function.moving(constants)
 
@@ -30,8 +31,11 @@ def apply(function: Any, constants: tuple[Any, ...], *tensors: Any) -> Any:
             for derivative, tensor in zip(moving, tensors, strict=True)
         ]
 
-    if is_large(tensors) and (tf.executing_eagerly() or function.axis is not None):
+    if is_large(tensors):
+        of_ops = value
         value, gradient = _compiled(function, constants, value, gradient)
+        if not tf.executing_eagerly() and function.axis is None:
+            value = of_ops
 
     @tf.custom_gradient
     def call(*tensors: Any) -> tuple[Any, Callable[..., Any]]:
@@ -65,6 +69,11 @@ def _sum_to(gradient: Any, tensor: Any) -> Any:
 def by_rows(loss: Callable[[Any, Any], Any], y_true: Any, y_pred: Any) -> Any:
     """`loss(y_true, y_pred)`: here it is the caller who compiles it, to spare what it computes on its way."""
     return loss(y_true, y_pred)
+
+
+def all_within(measure: Callable[[Any], Any], x: Any, centre: float, reach: float) -> bool | None:
+    """Whether `measure(x)` is nowhere more than `reach` away from `centre`; `None` where a graph is built."""
+    return bool(tf.reduce_all(tf.abs(measure(x) - centre) <= reach)) if tf.executing_eagerly() else None
 
 
 def largest(x: Any) -> Any:

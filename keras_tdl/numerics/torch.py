@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from keras import ops
 
-from keras_tdl.numerics import torch_kernels, torch_row_kernels
+from keras_tdl.numerics import torch_kernels, torch_logit_kernels, torch_row_kernels
 from keras_tdl.numerics.constants import LARGE, is_large, join
-from keras_tdl.numerics.torch_kernels import Kernel, Step
+from keras_tdl.numerics.torch_kernels import BLOCK, Kernel, Step
 
-_KERNELS = torch_kernels.KERNELS | torch_row_kernels.KERNELS
+_KERNELS = torch_kernels.KERNELS | torch_logit_kernels.KERNELS | torch_row_kernels.KERNELS
 
 
 class _WithGradient(torch.autograd.Function):
@@ -74,10 +74,11 @@ def _gradient(
 
     kernel = _kernel(function, constants, tensors)
     own = kernel.gradients[index] if kernel else None
-    step = _with_constants(own, constants, 1) if own else Step(add)
+    step = _with_constants(own, constants, 1) if own else Step(add, adds=True)
     rank = max(t.ndim for t in tensors)
     is_shared = tensor.ndim < rank or any(tensor.shape[0] < t.shape[0] for t in tensors if t.ndim == rank)
-    return _by_blocks(step, torch.zeros_like(tensor), (upstream, *tensors), _trailing(function), is_shared)
+    result = torch.zeros_like(tensor) if step.adds else torch.empty_like(tensor)
+    return _by_blocks(step, result, (upstream, *tensors), _trailing(function), is_shared)
 
 
 def _kernel(function: Any, constants: tuple[Any, ...], tensors: Sequence[torch.Tensor]) -> Kernel | None:
@@ -210,6 +211,18 @@ def by_rows(loss: Callable[[Any, Any], Any], y_true: Any, y_pred: Any) -> Any:
     blocks = max(1, y_pred.numel() // (LARGE + y_pred[0].numel()))
     rows, more = divmod(len(y_pred), blocks)
     return _ByRows.apply(loss, [rows + 1] * more + [rows] * (blocks - more), y_true, y_pred)
+
+
+def all_within(measure: Callable[[Any], Any], x: torch.Tensor, centre: float, reach: float) -> bool | None:
+    """Whether `measure(x)` is nowhere more than `reach` away from `centre`; `None` where `visible` is."""
+    if torch.compiler.is_compiling() or 0 in x.shape:
+        return None
+    extremes = []
+    with torch.no_grad():
+        for part in x.reshape(-1).split(BLOCK) if _in_blocks([x]) else [x]:
+            extremes += torch.aminmax(measure(part))  # two passes fewer than a mask
+        found = visible(((torch.stack(extremes) - centre).abs() <= reach).all())
+    return None if found is None else bool(found)
 
 
 def largest(x: Any) -> Any:

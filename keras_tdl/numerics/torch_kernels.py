@@ -13,7 +13,7 @@ _aten = torch.ops.aten
 _LARGEST = 3e38  # stands in for infinity, where these kernels multiply it by 0
 
 #: Elements of a block, whose steps stay in a processor's cache and still occupy several threads.
-BLOCK = 2**17
+BLOCK = 2**19
 #: The same for a few steps that need no memory but the result's.
 IN_PLACE = 2**20
 #: For a single step.
@@ -21,10 +21,11 @@ WHOLE = 2**62
 
 
 class Step(NamedTuple):
-    """How a value or a gradient is written to `out`, and how many elements at a time."""
+    """How a value or a gradient is written to `out`, or added to it, and how many elements at a time."""
 
     fill: Callable[..., None]
     block: int = BLOCK
+    adds: bool = False
 
 
 class Kernel(NamedTuple):
@@ -114,7 +115,9 @@ KERNELS: dict[str | None, tuple[Kernel, ...]] = {
     "leaky_relu": (_LEAKY_RELU,),
     "prelu": (
         _LEAKY_RELU,
-        Kernel(Step(_prelu, IN_PLACE), (Step(_prelu_gradient, IN_PLACE), Step(_prelu_slope_gradient)), always),
+        Kernel(
+            Step(_prelu, IN_PLACE), (Step(_prelu_gradient, IN_PLACE), Step(_prelu_slope_gradient, adds=True)), always
+        ),
     ),
     "swish": (Kernel(Step(_silu, IN_PLACE), (Step(_silu_gradient, IN_PLACE),), lambda x, beta: beta == 1.0),),
     "sigmoid": (Kernel(Step(_sigmoid, WHOLE), (Step(_sigmoid_gradient, IN_PLACE),), always),),

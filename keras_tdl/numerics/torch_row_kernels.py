@@ -1,4 +1,4 @@
-"""Softmax and the losses on PyTorch: block by block, most of them in float64, where their plain formulas hardly cancel.
+"""Losses on PyTorch, block by block: most of them in float64, where their plain formulas hardly cancel.
 
 They are for float32, and choose by arithmetic what PyTorch's `where` chooses at ten times the cost. What they compute
 is stated where the functions are, in `keras_tdl.numerics` and `keras_tdl.losses`.
@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from keras_tdl.numerics.torch_kernels import Kernel, Step, always
+from keras_tdl.numerics.torch_logit_kernels import confident, soft_cross_entropy_gradient
 
 _TINY = float(torch.finfo(torch.float32).tiny)
 _LARGEST = 3e38  # stands in for infinity, of which the difference to itself is NaN
@@ -21,105 +22,15 @@ def _odds(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return odds, odds.sum(-1, keepdim=True), difference
 
 
-def _confident(odds: torch.Tensor, total: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None:
-    """The rows whose odds sum up to so little above 1 that it would be rounded away, if there is such a row.
-
-    With them, the index of the largest in each, and the sum of the others.
-    """
-    rows = total.squeeze(-1) < 1.001
-    if not rows.any():
-        return None
-    few = odds[rows]
-    index = few.argmax(-1, keepdim=True)
-    return rows, index, _without(few, index)
-
-
-def _without(values: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-    """Sums of rows without one entry of each, which is set to 0."""
-    return values.scatter_(-1, index, 0.0).sum(-1, keepdim=True)
-
-
-def _softmax(out: torch.Tensor, x: torch.Tensor) -> None:
-    odds, total, _ = _odds(x)
-    out.copy_(odds.div_(total))
-
-
-def _softmax_gradient(out: torch.Tensor, upstream: torch.Tensor, x: torch.Tensor) -> None:
-    odds, total, product = _odds(x)
-    p, gradient = odds.div_(total), upstream.double()
-    gradient.sub_(torch.mul(p, gradient, out=product).sum(-1, keepdim=True)).mul_(p)
-    if sure := _confident(p, total):
-        # the entry of the largest, where 1 - p would cancel, is minus the sum of the others
-        rows, index, _ = sure
-        few = gradient[rows]
-        gradient[rows] = few.scatter(-1, index, -_without(few, index))
-    out.copy_(gradient)
-
-
-def _apart(labels: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """Odds but those of the label, which are 0; the label's index and odds; log(sum of odds) less the label's log."""
-    index = labels.long()
-    odds, _, difference = _odds(x)
-    own = difference.gather(-1, index)
-    return odds, index, own.exp(), _without(odds, index).log_() - own
-
-
-def _sparse_cross_entropy(out: torch.Tensor, labels: torch.Tensor, x: torch.Tensor, smoothing: float) -> None:
-    _, index, _, distance = _apart(labels, x)
-    # -log p is softplus(distance), in which nothing cancels
-    loss = distance.clamp(min=0.0) + distance.abs().neg_().exp_().log1p_()
-    if smoothing:
-        above_mean = x.gather(-1, index) - x.mean(-1, keepdim=True, dtype=torch.float64)
-        loss = (1.0 - smoothing) * loss + smoothing * (loss + above_mean)
-    out.copy_(loss.squeeze(-1))
-
-
-def _sparse_cross_entropy_gradient(
-    out: torch.Tensor, upstream: torch.Tensor, labels: torch.Tensor, x: torch.Tensor, smoothing: float
-) -> None:
-    odds, index, own, distance = _apart(labels, x)
-    uniform = smoothing / x.shape[-1]
-    gradient = odds.mul_(upstream / (odds.sum(-1, keepdim=True) + own))
-    if smoothing:
-        gradient.sub_(upstream.double() * uniform)
-    # p - 1 of the label is -sigmoid(distance)
-    gradient.scatter_(-1, index, upstream * (smoothing - uniform - distance.sigmoid()))
-    out.copy_(gradient)
-
-
 def _wide_cross_entropy(wide: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     """`sum(wide * -log softmax(x))` in float64, with the axis kept."""
     odds, total, difference = _odds(x)
     rest = total - 1.0
-    if sure := _confident(odds, total):
+    if sure := confident(odds, total, 1.001):
         rows, _, rest[rows] = sure
     loss = wide.sum(-1, keepdim=True) * rest.log1p_()
     # a number, whose product with a weight of 0 is 0
     return loss.sub_(difference.clamp_(min=-1e300).mul_(wide).sum(-1, keepdim=True))
-
-
-def _soft_cross_entropy(out: torch.Tensor, shares: torch.Tensor, x: torch.Tensor, smoothing: float) -> None:
-    out.copy_(_wide_cross_entropy(_smoothed(shares.double(), smoothing), x).squeeze(-1))
-
-
-def _soft_cross_entropy_gradient(
-    out: torch.Tensor, upstream: torch.Tensor, shares: torch.Tensor, x: torch.Tensor, smoothing: float
-) -> None:
-    odds, total, difference = _odds(x)
-    wide = _smoothed(difference.copy_(shares), smoothing)
-    gradient = torch.mul(odds, wide.sum(-1, keepdim=True) / total).sub_(wide)
-    if sure := _confident(odds, total):
-        # the entry of the largest is p (sum of weights) - weight = (other weights - weight rest) / (1 + rest)
-        rows, index, rest = sure
-        weights = wide[rows]
-        weight = weights.gather(-1, index)
-        entry = (_without(weights, index) - weight * rest) / (1.0 + rest)
-        gradient[rows] = gradient[rows].scatter_(-1, index, entry)
-    out.copy_(gradient.mul_(upstream))
-
-
-def _smoothed(shares: torch.Tensor, smoothing: float) -> torch.Tensor:
-    return shares.mul_(1.0 - smoothing).add_(smoothing / shares.shape[-1]) if smoothing else shares
 
 
 def _powers(wrong: torch.Tensor, gamma: float) -> torch.Tensor:
@@ -131,7 +42,7 @@ def _focal_parts(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Ten
     odds, total, difference = _odds(x)
     others = (total - odds).div_(total)
     rest = total - 1.0
-    if sure := _confident(odds, total):
+    if sure := confident(odds, total, 1.001):
         rows, index, rest[rows] = sure
         others[rows] = others[rows].scatter_(-1, index, rest[rows] / total[rows])
     return odds.div_(total), others, difference.clamp_(min=-1e300).neg_().add_(rest.log1p_())
@@ -214,20 +125,24 @@ def _divergence_of_logits(out: torch.Tensor, target: torch.Tensor, x: torch.Tens
 def _divergence_of_logits_gradient(
     out: torch.Tensor, upstream: torch.Tensor, target: torch.Tensor, x: torch.Tensor, *from_logits: bool
 ) -> None:
-    _soft_cross_entropy_gradient(out, upstream, target, x, 0.0)
+    soft_cross_entropy_gradient(out, upstream, target, x, 0.0)
 
 
 def _binary_cross_entropy(
     out: torch.Tensor, y: torch.Tensor, x: torch.Tensor, factor: float, smoothing: float, *weights: float
 ) -> None:
-    # negative softplus(x) + positive softplus(-x), which have log1p(exp(-|x|)) in common; NaN is 0 times infinity
+    # negative softplus(x) + positive softplus(-x), which have log1p(exp(-|x|)) in common
     negative, positive = _shares(y, factor, smoothing)
     terms = x.abs().neg_().exp_().log1p_()
     if factor != 1.0:
         terms.mul_(negative + positive)
-    terms.add_(x.clamp(min=0.0).mul_(negative).nan_to_num_(0.0, torch.inf))
-    terms.sub_(x.clamp(max=0.0).mul_(positive).nan_to_num_(0.0, torch.inf, -torch.inf))
+    terms.addcmul_(x.clamp(min=0.0), negative).addcmul_(x.clamp(max=0.0), positive, value=-1.0)
     torch.sum(terms, -1, out=out)
+    if not out.isfinite().all():  # NaN is 0 times infinity
+        of_negative = x.clamp(min=0.0).mul_(negative).nan_to_num_(0.0, torch.inf)
+        of_positive = x.clamp(max=0.0).mul_(positive).nan_to_num_(0.0, torch.inf, -torch.inf)
+        common = x.abs().neg_().exp_().log1p_().mul_(negative + positive)
+        torch.sum(common + of_negative - of_positive, -1, out=out)
 
 
 def _binary_cross_entropy_gradient(
@@ -240,7 +155,7 @@ def _binary_cross_entropy_gradient(
     *weights: float,
 ) -> None:
     negative, positive = _shares(y, factor, smoothing)
-    torch.sigmoid(x, out=out).mul_(negative).sub_(torch.neg(x).sigmoid_().mul_(positive)).mul_(upstream)
+    torch.sigmoid(x, out=out).mul_(negative).addcmul_(torch.neg(x).sigmoid_(), positive, value=-1.0).mul_(upstream)
 
 
 def _shares(y: torch.Tensor, factor: float, smoothing: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -261,11 +176,6 @@ def _huber_gradient(out: torch.Tensor, upstream: torch.Tensor, y: torch.Tensor, 
 
 #: By the name that `with_gradient` is given; the first that fits is taken.
 KERNELS: dict[str | None, tuple[Kernel, ...]] = {
-    "softmax": (Kernel(Step(_softmax), (Step(_softmax_gradient),), always),),
-    "sparse_cross_entropy": (
-        Kernel(Step(_sparse_cross_entropy), (None, Step(_sparse_cross_entropy_gradient)), always),
-    ),
-    "soft_cross_entropy": (Kernel(Step(_soft_cross_entropy), (None, Step(_soft_cross_entropy_gradient)), always),),
     "binary_cross_entropy": (
         Kernel(
             Step(_binary_cross_entropy),
