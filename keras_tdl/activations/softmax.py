@@ -5,7 +5,8 @@ from typing import Any
 from keras import ops
 
 from keras_tdl.catalogue import Activation, ActivationCard, Parameter, Source, register
-from keras_tdl.numerics import compare_to_largest, float_tensor, with_gradient
+from keras_tdl.numerics import class_probabilities, float_tensor, with_gradient
+from keras_tdl.numerics import softmax as of_logits
 
 
 def softmax(x: Any, axis: int = -1) -> Any:
@@ -40,19 +41,18 @@ def softmax(x: Any, axis: int = -1) -> Any:
 
 
 def _value(x: Any) -> Any:
-    _, odds, rest, is_largest = compare_to_largest(x)
-    return ops.where(is_largest, 1.0, odds) / (1.0 + rest)
+    return of_logits(x)
 
 
 def _product(x: Any, vector: Any) -> Any:
-    # p (v - sum p v). Adding a constant to v changes nothing, so v counts from its value at the largest score, and
-    # since the result sums to 0, its entry there is minus the sum of the others: 1 - p, which cancels for a
+    # p (v - sum p v). Adding a constant to v changes nothing, so v counts from its value at a class of more than 1/2,
+    # and since the result sums to 0, its entry there is minus the sum of the others: 1 - p, which cancels for a
     # confident class, is never formed, neither here nor in the transposed order of reverse mode
-    _, odds, rest, is_largest = compare_to_largest(x)
-    p = odds / (1.0 + rest)  # 0 at the largest score
-    relative = vector - ops.sum(ops.where(is_largest, vector, 0.0), axis=-1, keepdims=True)
-    others = p * (relative - ops.sum(p * relative, axis=-1, keepdims=True))
-    return ops.where(is_largest, -ops.sum(others, axis=-1, keepdims=True), others)
+    p, is_sure, _ = class_probabilities(x)
+    others = ops.where(is_sure, 0.0, p)
+    relative = vector - ops.sum(ops.where(is_sure, vector, 0.0), axis=-1, keepdims=True)
+    product = others * (relative - ops.sum(others * relative, axis=-1, keepdims=True))
+    return ops.where(is_sure, -ops.sum(product, axis=-1, keepdims=True), product)
 
 
 _softmax = with_gradient(_value, (_product,), symmetric=True, kernel="softmax")

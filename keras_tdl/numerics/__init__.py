@@ -23,7 +23,7 @@ from keras_tdl.numerics.labels import (
 from keras_tdl.numerics.logits import (
     both_sigmoid,
     both_softplus,
-    compare_to_largest,
+    class_probabilities,
     cross_entropy_slope,
     negative_log_softmax,
     smoothed_shares,
@@ -58,8 +58,8 @@ __all__ = [
     "check_surrogate",
     "check_weights",
     "class_indices",
+    "class_probabilities",
     "class_shares",
-    "compare_to_largest",
     "cross_entropy_slope",
     "divergence_of_logits",
     "divergence_of_probabilities",

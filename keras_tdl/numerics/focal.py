@@ -10,7 +10,13 @@ from keras import ops
 
 from keras_tdl.numerics.exact import exp_product
 from keras_tdl.numerics.gradient import with_gradient
-from keras_tdl.numerics.logits import both_sigmoid, both_softplus, compare_to_largest, cross_entropy_slope
+from keras_tdl.numerics.logits import (
+    both_sigmoid,
+    both_softplus,
+    class_probabilities,
+    cross_entropy_slope,
+    negative_log_softmax,
+)
 from keras_tdl.numerics.probabilities import minus_log, minus_log_complement, positive, weighted
 
 
@@ -47,12 +53,10 @@ focal_of_probability = with_gradient(_term, (_term_slope, None))
 # All classes on logits: sum over k of weights_k (1 - p_k)^gamma (-log p_k)
 
 
-def _parts(logits: Any, backward: bool = False) -> tuple[Any, Any, Any]:
-    """p, 1 - p and -log p of each class; 1 - p from the odds, so that it does not cancel at the largest logit."""
-    distance, odds, rest, is_largest = compare_to_largest(logits, backward)
-    p = ops.where(is_largest, 1.0, odds) / (1.0 + rest)
-    others = ops.where(is_largest, rest, 1.0 + (rest - odds)) / (1.0 + rest)
-    return p, others, distance + ops.log1p(rest)
+def _parts(logits: Any) -> tuple[Any, Any, Any]:
+    """p, 1 - p and -log p of each class; 1 - p from the others, so that it does not cancel for a sure class."""
+    p, is_sure, complement = class_probabilities(logits)
+    return p, ops.where(is_sure, complement, 1.0 - p), negative_log_softmax(logits)
 
 
 def _focal_terms(weights: Any, logits: Any, gamma: float) -> Any:
@@ -65,7 +69,7 @@ def _focal_value(weights: Any, logits: Any, gamma: float) -> Any:
 
 
 def _focal_slope(weights: Any, logits: Any, gamma: float) -> Any:
-    p, others, log = _parts(logits, backward=True)
+    p, others, log = _parts(logits)
     log = ops.clip(log, 0.0, 1e4)  # where p is 0 already, and p times an infinite log would be NaN
     slope = _power(others, gamma) * (1.0 + gamma * p * _quotient(log, others))
     return cross_entropy_slope(weights * slope, logits)

@@ -1,9 +1,11 @@
-"""Log-probabilities of logits, exact where they are near 0 and where they are far from it.
+"""Probabilities of logits and their logarithms, exact where they are near 0 and where they are near 1.
 
 The usual log_softmax subtracts log(sum(exp(z - max))) and so rounds a confident class's log-probability to 0.
-Here every quantity is a sum of terms of one sign:
+Here every quantity is a sum of terms of one sign. With e_k = exp(z_k - shift), of which at most one class of a row, the
+*sure* one, has more than half,
 
-    -log p_k = distance_k + log1p(rest),   distance_k = max(z) - z_k,   rest = sum over k != argmax of exp(-distance_k)
+    1 - p_sure = (sum of the other e_k) / (sum of all e_k),
+    -log p_k = (max(z) - z_k) + log(sum of exp(z_j - max(z))),   the last sum as 1 + that of the others if one is sure.
 
 All functions act along the last axis.
 """
@@ -18,10 +20,6 @@ from keras import ops
 from keras_tdl.numerics.alignment import row_mean
 from keras_tdl.numerics.gradient import largest, minimum, with_gradient
 from keras_tdl.numerics.probabilities import weighted
-
-#: PyTorch's compiler keeps a mask that both passes compute, for five times what it takes to compute it again: there the
-#: backward pass computes another one. XLA shares all that follows from one mask, and keeps nothing.
-_KEEPS_MASKS = keras.config.backend() == "torch"
 
 
 def both_softplus(x: Any) -> tuple[Any, Any]:
@@ -40,59 +38,59 @@ def both_sigmoid(x: Any) -> tuple[Any, Any]:
     return ops.where(is_negative, small, 1.0) / total, ops.where(is_negative, 1.0, small) / total
 
 
-def compare_to_largest(logits: Any, backward: bool = False) -> tuple[Any, Any, Any, Any]:
-    """How far each logit is below the largest.
+def _shifted(logits: Any) -> tuple[Any, Any, Any]:
+    """exp(logits - shift), of which no sum overflows; and with the axis kept the largest logit and the shift.
 
-    Args:
-        logits: Logits.
-        backward: Whether this is for the backward pass.
-
-    Returns:
-        `distance` to the largest logit, `odds` exp(-distance) but 0 at the largest if only one is, their sum `rest`
-        with the axis kept, less 1 if several are the largest, and `is_largest`, True at the largest if only one is.
+    A shift is 0 where it can be, and else a multiple of 16, from which the difference to a logit is exact, or nearly
+    so. By a rounded difference of 80, as there is to the largest logit, exp would be wrong by 64 ULP.
     """
     top = largest(logits)
-    shift = _shift(top, logits.shape[-1])
-    is_top = ops.greater_equal(logits, top) if backward and _KEEPS_MASKS else ops.equal(logits, top)
-    more = ops.sum(ops.cast(is_top, top.dtype), axis=-1, keepdims=True) - 1.0
-    # not exp(-distance), which a rounded distance of 80 would make wrong by 64 ULP
-    below = ops.where(is_top, 0.0, ops.exp(logits - shift)) * ops.exp(shift - top)
-    # equal largest logits have probabilities up to 1/2, for which nothing cancels: they are treated as all others
-    odds = ops.where(ops.logical_and(is_top, more > 0), 1.0, below)
-    is_largest = ops.logical_and(is_top, ops.equal(more, 0))
-    return top - logits, odds, ops.sum(below, axis=-1, keepdims=True) + more, is_largest
-
-
-def _shift(top: Any, classes: int) -> Any:
-    """What to take from the logits of a row, so that their exponentials neither overflow nor vanish together.
-
-    It is 0 where it can be, and else a multiple of 16 from which the difference to a logit is exact, or nearly so.
-    """
-    most = math.log(float(np.finfo(keras.backend.standardize_dtype(top.dtype)).max) / classes) - 1.0
+    most = math.log(float(np.finfo(keras.backend.standardize_dtype(top.dtype)).max) / logits.shape[-1]) - 3.0
     shift = 16.0 * ops.ceil(minimum(top, ops.relu(top - most)) / 16.0)
     # beyond 1e4 only the largest logits count, and of an infinite one the difference to itself would be NaN
-    return ops.where(ops.abs(top) < 1e4, shift, ops.clip(top, -3e38, 3e38))
-
-
-def negative_log_softmax(logits: Any) -> Any:
-    """`-log softmax(logits)`, without a gradient of its own."""
-    distance, _, rest, _ = compare_to_largest(logits)
-    return distance + ops.log1p(rest)
+    shift = ops.where(ops.abs(top) < 1e4, shift, ops.clip(top, -3e38, 3e38))
+    return ops.exp(minimum(logits - shift, ops.full_like(top, most))), top, shift
 
 
 def softmax(logits: Any) -> Any:
     """exp(logits) over its sum. Without a gradient of its own."""
-    _, odds, rest, is_largest = compare_to_largest(logits)
-    return ops.where(is_largest, 1.0, odds) / (1.0 + rest)
+    powers, _, _ = _shifted(logits)
+    return powers * (1.0 / ops.sum(powers, axis=-1, keepdims=True))
+
+
+def _sums(logits: Any) -> tuple[Any, ...]:
+    """Exponentials as in `_shifted`, their sum, which of them is sure, the sum of the others, top and shift."""
+    powers, top, shift = _shifted(logits)
+    total = ops.sum(powers, axis=-1, keepdims=True)
+    is_sure = powers > 0.5 * total
+    return powers, total, is_sure, ops.sum(ops.where(is_sure, 0.0, powers), axis=-1, keepdims=True), top, shift
+
+
+def class_probabilities(logits: Any) -> tuple[Any, Any, Any]:
+    """Softmax, where it is above 1/2, and with the axis kept 1 less that one, or 1 if there is none."""
+    powers, total, is_sure, others, _, _ = _sums(logits)
+    return powers * (1.0 / total), is_sure, others / total
+
+
+def negative_log_softmax(logits: Any) -> Any:
+    """`-log softmax(logits)`, without a gradient of its own."""
+    _, total, _, others, top, shift = _sums(logits)
+    scale = _scale(top, shift)
+    return (top - logits) + ops.where(others < 0.5 * total, ops.log1p(others * scale), ops.log(total * scale))
+
+
+def _scale(top: Any, shift: Any) -> Any:
+    """What makes of exponentials less the shift those of distances to the largest logit."""
+    return ops.exp(shift - minimum(top, ops.full_like(top, 3e38)))
 
 
 def cross_entropy_slope(weights: Any, logits: Any) -> Any:
     """Gradient of `sum(weights * -log softmax(logits))` in the logits: `softmax(logits) * sum(weights) - weights`."""
-    _, odds, rest, is_largest = compare_to_largest(logits, backward=True)
-    others = ops.sum(ops.where(is_largest, 0.0, weights), axis=-1, keepdims=True)
+    p, is_sure, complement = class_probabilities(logits)
+    others = ops.sum(ops.where(is_sure, 0.0, weights), axis=-1, keepdims=True)
     total = ops.sum(weights, axis=-1, keepdims=True)
-    # at the largest logit p total - weight = (others - weight rest) / (1 + rest), which does not cancel as p goes to 1
-    return ops.where(is_largest, others - weights * rest, odds * total - weights * (1.0 + rest)) / (1.0 + rest)
+    # of a sure class p total - weight = others - (1 - p) total, which does not cancel as p goes to 1
+    return ops.where(is_sure, others - complement * total, p * total - weights)
 
 
 def smoothed_shares(shares: Any, smoothing: float) -> Any:
@@ -118,24 +116,34 @@ soft_cross_entropy = with_gradient(
 )
 
 
+def _apart(labels: Any, logits: Any) -> tuple[Any, ...]:
+    """Exponentials with 0 in place of the label's, their sum, where the label's is, its logit, top and shift."""
+    powers, top, shift = _shifted(logits)
+    is_own = ops.arange(logits.shape[-1], dtype=keras.backend.standardize_dtype(labels.dtype)) == labels
+    powers = ops.where(is_own, 0.0, powers)
+    own = ops.take_along_axis(logits, ops.cast(labels, "int32"), axis=-1)
+    return powers, ops.sum(powers, axis=-1, keepdims=True), is_own, own, top, shift
+
+
 def _sparse_value(labels: Any, logits: Any, smoothing: float) -> Any:
-    distance, _, rest, _ = compare_to_largest(logits)
-    # from the logits: compiled, to take from the distances would write all of them to memory first
-    own = largest(logits) - ops.take_along_axis(logits, ops.cast(labels, "int32"), axis=-1)
+    _, others, _, own, top, shift = _apart(labels, logits)
+    # -log p = log(1 + odds against the label): where these overflow, or nearly so, their logarithm
+    odds = others * ops.exp(shift - own)
+    scale = _scale(top, shift)
+    loss = ops.where(odds < 1e30, ops.log1p(odds), (top - own) + ops.log(others * scale))
     if smoothing:
-        own = (1.0 - smoothing) * own + smoothing * row_mean(distance, keepdims=True)
-    return ops.squeeze(own + ops.log1p(rest), -1)
+        distance = row_mean(top - logits, keepdims=True)
+        total = others * scale + ops.exp(own - top)
+        loss = (1.0 - smoothing) * loss + smoothing * (distance + ops.log(total))
+    return ops.squeeze(loss, -1)
 
 
 def _sparse_slope(labels: Any, logits: Any, smoothing: float) -> Any:
-    _, odds, rest, is_largest = compare_to_largest(logits, backward=True)
-    is_own = ops.arange(logits.shape[-1], dtype=keras.backend.standardize_dtype(labels.dtype)) == labels
+    powers, others, is_own, own, _, shift = _apart(labels, logits)
+    total = others + ops.exp(own - shift)
     uniform = smoothing / logits.shape[-1]
-    # softmax - target, over the common denominator 1 + rest; see cross_entropy_slope for the largest logit
-    # cast, since two numbers alone would give floatx
-    weight = ops.where(is_own, ops.cast(1.0 - smoothing + uniform, odds.dtype), uniform)
-    others = ops.where(is_own, ops.cast(smoothing - uniform, odds.dtype), 1.0 - uniform)
-    return ops.where(is_largest, others - weight * rest, odds - weight * (1.0 + rest)) / (1.0 + rest)
+    # p - 1 of the label is minus the share of the others, which does not cancel
+    return ops.where(is_own, (smoothing - uniform) - others / total, powers * (1.0 / total) - uniform)
 
 
 #: Cross-entropy of `(labels, logits, smoothing)`; labels are class indices with a last axis of size 1.

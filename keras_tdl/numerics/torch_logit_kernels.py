@@ -12,7 +12,7 @@ import torch
 from keras_tdl.numerics.torch_kernels import IN_PLACE, Kernel, Step, always
 
 _LARGEST = 3e38  # stands in for infinity, of which the difference to itself is NaN
-_MOST = math.log(torch.finfo(torch.float32).max) - 1.0
+_MOST = math.log(torch.finfo(torch.float32).max) - 3.0
 
 
 def _shifted(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
