@@ -2,11 +2,22 @@
 
 from typing import Any
 
+from keras import ops
+
 from keras_tdl.catalogue import Loss, LossCard, Parameter, Source, register
-from keras_tdl.numerics import check_choice, check_number, per_row, poison, row_mean, shortfall, signs
+from keras_tdl.numerics import (
+    check_choice,
+    check_number,
+    poison,
+    rounded_once,
+    row_size,
+    shortfall,
+    signs,
+    with_gradient,
+)
 
 
-@per_row
+@rounded_once
 def hinge(y_true: Any, y_pred: Any, labels: str = "signed", margin: float = 1.0) -> Any:
     """Hinge loss, averaged over the last axis.
 
@@ -38,7 +49,23 @@ def hinge(y_true: Any, y_pred: Any, labels: str = "signed", margin: float = 1.0)
     """
     margin = check_number("margin", margin, above=0)
     sign, y_pred, allowed = signs(y_true, y_pred, labels)
-    return poison(row_mean(shortfall(margin, sign * y_pred)), allowed)
+    return poison(_total(sign, y_pred, margin) / row_size(y_pred), allowed)
+
+
+def _value(sign: Any, y_pred: Any, margin: float) -> Any:
+    return ops.sum(shortfall(margin, sign * y_pred), axis=-1)
+
+
+def _slope(sign: Any, y_pred: Any, margin: float) -> Any:
+    # a shortfall is not below 0, and its sign 0 or 1
+    return -sign * ops.sign(shortfall(margin, sign * y_pred))
+
+
+def _slope_sign(sign: Any, y_pred: Any, margin: float) -> Any:
+    return -y_pred * ops.sign(shortfall(margin, sign * y_pred))
+
+
+_total = with_gradient(_value, (_slope_sign, _slope, None), axis=-1)
 
 
 class Hinge(Loss):

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from keras import ops
+
 from keras_tdl.catalogue import Loss, LossCard, Source, register
-from keras_tdl.numerics import aligned, per_row, row_mean
+from keras_tdl.numerics import aligned, rounded_once, row_size, with_gradient
 
 
-@per_row
+@rounded_once
 def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
     """Squared error, averaged over the last axis.
 
@@ -31,9 +33,22 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
     Source: A.-M. Legendre, "Nouvelles méthodes pour la détermination des orbites des comètes", 1805; book 3.2.
     """
     y_true, y_pred = aligned(y_true, y_pred)
-    error = y_pred - y_true
-    # the product, not a power: autodiff of it is right to the last place on every backend
-    return row_mean(error * error)
+    return _squared(y_true, y_pred) / row_size(y_pred)
+
+
+def _value(y_true: Any, y_pred: Any) -> Any:
+    return ops.sum(ops.square(y_pred - y_true), axis=-1)
+
+
+def _slope(y_true: Any, y_pred: Any) -> Any:
+    return 2.0 * (y_pred - y_true)
+
+
+def _slope_true(y_true: Any, y_pred: Any) -> Any:
+    return 2.0 * (y_true - y_pred)
+
+
+_squared = with_gradient(_value, (_slope_true, _slope), axis=-1)
 
 
 class MeanSquaredError(Loss):

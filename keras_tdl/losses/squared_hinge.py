@@ -2,11 +2,22 @@
 
 from typing import Any
 
+from keras import ops
+
 from keras_tdl.catalogue import Loss, LossCard, Parameter, Source, register
-from keras_tdl.numerics import check_choice, check_number, per_row, poison, row_mean, shortfall, signs
+from keras_tdl.numerics import (
+    check_choice,
+    check_number,
+    poison,
+    rounded_once,
+    row_size,
+    shortfall,
+    signs,
+    with_gradient,
+)
 
 
-@per_row
+@rounded_once
 def squared_hinge(y_true: Any, y_pred: Any, labels: str = "signed", margin: float = 1.0) -> Any:
     """Squared hinge loss, averaged over the last axis.
 
@@ -37,8 +48,22 @@ def squared_hinge(y_true: Any, y_pred: Any, labels: str = "signed", margin: floa
     """
     margin = check_number("margin", margin, above=0)
     sign, y_pred, allowed = signs(y_true, y_pred, labels)
-    short = shortfall(margin, sign * y_pred)
-    return poison(row_mean(short * short), allowed)
+    return poison(_total(sign, y_pred, margin) / row_size(y_pred), allowed)
+
+
+def _value(sign: Any, y_pred: Any, margin: float) -> Any:
+    return ops.sum(ops.square(shortfall(margin, sign * y_pred)), axis=-1)
+
+
+def _slope(sign: Any, y_pred: Any, margin: float) -> Any:
+    return -2.0 * sign * shortfall(margin, sign * y_pred)
+
+
+def _slope_sign(sign: Any, y_pred: Any, margin: float) -> Any:
+    return -2.0 * y_pred * shortfall(margin, sign * y_pred)
+
+
+_total = with_gradient(_value, (_slope_sign, _slope, None), axis=-1)
 
 
 class SquaredHinge(Loss):

@@ -57,7 +57,7 @@ def _by_blocks(step: Callable[..., Any], tensors: Sequence[Any]) -> Any:
 
 
 #: Elements of a block.
-_BLOCK = 2**17
+_BLOCK = 2**19
 
 
 _differentiable = jax.custom_jvp(_value, nondiff_argnums=(0, 1))
@@ -110,8 +110,7 @@ def _all_within(measure: Callable[[Any], Any], x: Any, centre: float, reach: flo
 
 def all_within(measure: Callable[[Any], Any], x: Any, centre: float, reach: float) -> bool | None:
     """Whether `measure(x)` is nowhere more than `reach` away from `centre`; `None` where JAX is tracing."""
-    found = visible(_all_within(measure, x, centre, reach))
-    return None if found is None else bool(found)
+    return None if isinstance(x, jax.core.Tracer) else bool(_all_within(measure, x, centre, reach))
 
 
 def largest(x: Any) -> Any:

@@ -215,15 +215,21 @@ def _screened_rows(
     Raises:
         ValueError: If the values can be seen and one is not allowed.
     """
-    if all_within(measure, y_true, centre, reach):
+    is_known = all_within(measure, y_true, centre, reach)
+    if is_known:
         return y_true, None
 
     def distance(y: Any) -> Any:
         return ops.abs(measure(y) - centre)
 
-    screened(y_true, distance(y_true) <= reach, expected, advice)
+    if is_known is False:
+        screened(y_true, distance(y_true) <= reach, expected, advice)
+
+    def excess(y: Any, _: Any) -> Any:
+        return ops.sum(ops.relu(distance(y) - reach) if reach else distance(y), axis=-1)
+
     # a sum costs a fraction of what a mask of all labels would
-    allowed = ops.equal(by_rows(lambda y, _: ops.sum(ops.relu(distance(y) - reach), axis=-1), y_true, y_true), 0.0)
+    allowed = ops.equal(by_rows(excess, y_true, y_true), 0.0)
     return ops.where(ops.expand_dims(allowed, -1), y_true, ops.ones_like(y_true)), allowed
 
 
