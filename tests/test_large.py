@@ -176,6 +176,7 @@ def test_blocks_of_a_compiled_loss(subject, rows, monkeypatch):
     def both() -> Any:
         return jax.jit(jax.value_and_grad(lambda y, x: subject.ours(y, x).sum(), argnums=1))(y_true, y_pred)
 
+    monkeypatch.setattr("keras_tdl.numerics.jax._BLOCK", 2**17)
     in_blocks = both()
     monkeypatch.setattr("keras_tdl.numerics.jax.is_large", lambda tensors: False)
     for one, other in zip(in_blocks, both(), strict=True):

@@ -4,8 +4,8 @@ The usual log_softmax subtracts log(sum(exp(z - max))) and so rounds a confident
 Here every quantity is a sum of terms of one sign. With e_k = exp(z_k - shift), of which at most one class of a row, the
 *sure* one, has more than half,
 
-    1 - p_sure = (sum of the other e_k) / (sum of all e_k),
-    -log p_k = (max(z) - z_k) + log(sum of exp(z_j - max(z))),   the last sum as 1 + that of the others if one is sure.
+    1 - p_sure = rest / (1 + rest),   rest = (sum of the other e_k) / e_sure,
+    -log p_k = (max(z) - z_k) + log(1 + (sum of the e_j but the largest) / (the largest e_j)).
 
 All functions act along the last axis.
 """
@@ -58,30 +58,28 @@ def softmax(logits: Any) -> Any:
     return powers * (1.0 / ops.sum(powers, axis=-1, keepdims=True))
 
 
-def _sums(logits: Any) -> tuple[Any, ...]:
-    """Exponentials as in `_shifted`, their sum, which of them is sure, the sum of the others, top and shift."""
+def class_probabilities(logits: Any) -> tuple[Any, Any, Any]:
+    """Softmax, where it is above 1/2, and with the axis kept 1 less that one; of no use if there is none."""
     powers, top, shift = _shifted(logits)
     total = ops.sum(powers, axis=-1, keepdims=True)
     is_sure = powers > 0.5 * total
-    return powers, total, is_sure, ops.sum(ops.where(is_sure, 0.0, powers), axis=-1, keepdims=True), top, shift
-
-
-def class_probabilities(logits: Any) -> tuple[Any, Any, Any]:
-    """Softmax, where it is above 1/2, and with the axis kept 1 less that one, or 1 if there is none."""
-    powers, total, is_sure, others, _, _ = _sums(logits)
-    return powers * (1.0 / total), is_sure, others / total
+    rest = ops.sum(ops.where(is_sure, 0.0, powers), axis=-1, keepdims=True) / _largest_power(top, shift)
+    return powers / total, is_sure, rest / (1.0 + rest)
 
 
 def negative_log_softmax(logits: Any) -> Any:
     """`-log softmax(logits)`, without a gradient of its own."""
-    _, total, _, others, top, shift = _sums(logits)
-    scale = _scale(top, shift)
-    return (top - logits) + ops.where(others < 0.5 * total, ops.log1p(others * scale), ops.log(total * scale))
+    powers, top, shift = _shifted(logits)
+    is_top = ops.equal(logits, top)
+    more = ops.sum(ops.cast(is_top, top.dtype), axis=-1, keepdims=True) - 1.0
+    below = ops.sum(ops.where(is_top, 0.0, powers), axis=-1, keepdims=True)
+    # twice as exact as the logarithm of a sum with the largest in it, where a divergence cancels
+    return (top - logits) + ops.log1p(below / _largest_power(top, shift) + more)
 
 
-def _scale(top: Any, shift: Any) -> Any:
-    """What makes of exponentials less the shift those of distances to the largest logit."""
-    return ops.exp(shift - minimum(top, ops.full_like(top, 3e38)))
+def _largest_power(top: Any, shift: Any) -> Any:
+    """The exponential of the largest logit, with the very error that it has among the others."""
+    return ops.exp(minimum(top, ops.full_like(top, 3e38)) - shift)
 
 
 def cross_entropy_slope(weights: Any, logits: Any) -> Any:
@@ -129,12 +127,12 @@ def _sparse_value(labels: Any, logits: Any, smoothing: float) -> Any:
     _, others, _, own, top, shift = _apart(labels, logits)
     # -log p = log(1 + odds against the label): where these overflow, or nearly so, their logarithm
     odds = others * ops.exp(shift - own)
-    scale = _scale(top, shift)
-    loss = ops.where(odds < 1e30, ops.log1p(odds), (top - own) + ops.log(others * scale))
+    power = _largest_power(top, shift)
+    loss = ops.where(odds < 1e30, ops.log1p(odds), (top - own) + ops.log(others / power))
     if smoothing:
         distance = row_mean(top - logits, keepdims=True)
-        total = others * scale + ops.exp(own - top)
-        loss = (1.0 - smoothing) * loss + smoothing * (distance + ops.log(total))
+        total = others + ops.exp(own - shift)
+        loss = (1.0 - smoothing) * loss + smoothing * (distance + ops.log(total / power))
     return ops.squeeze(loss, -1)
 
 

@@ -17,6 +17,8 @@ def apply(function: Any, constants: tuple[Any, ...], *tensors: Any) -> Any:
     kernel.
     """
     moving = function.moving(constants)
+    if function.kernel in _LEAKY and tensors[0].dtype == tf.float32 and (constants[1] or 0.0) > 0.0:
+        return tf.nn.leaky_relu(tensors[0], constants[1])
 
     def value(*tensors: Any) -> Any:
         return function.value(*join(constants, tensors))
@@ -46,6 +48,9 @@ def apply(function: Any, constants: tuple[Any, ...], *tensors: Any) -> Any:
     return call(*tensors)
 
 
+#: What TensorFlow has as one operation that is exact in float32, if the slope is a number above 0: with a slope of 0 it
+#: makes NaN of infinity.
+_LEAKY = ("leaky_relu", "prelu")
 _kernels: dict[Any, tuple[Any, Any]] = {}
 
 
