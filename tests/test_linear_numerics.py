@@ -136,6 +136,7 @@ def test_sum_over_more_classes_than_a_part_has(classes):
 def test_size_of_a_block_of_tokens():
     assert linear.token_block_of(4096, 32_768, None) == 256
     assert linear.token_block_of(257, 32_768, None) == 129  # not one of 256 and one of 1
+    assert linear.token_block_of(4096, 131_072, None) == 256
     assert linear.token_block_of(4096, 1_000_000, None) == 128
     assert linear.token_block_of(0, 10, None) == 1
     assert linear.token_block_of(None, 32_768, None) == 256

@@ -18,6 +18,7 @@ from keras_tdl.numerics import (
     shortfall,
     subtract_exactly,
     weight_tensor,
+    with_gradient,
 )
 
 METHODS = ("crammer_singer", "weston_watkins", "one_vs_rest")
@@ -85,7 +86,7 @@ def multiclass_hinge(
 
 
 def _is_own(index: Any, scores: Any) -> Any:
-    return ops.equal(ops.arange(scores.shape[-1], dtype="int32"), index)
+    return ops.equal(ops.arange(scores.shape[-1], dtype="int32"), ops.cast(index, "int32"))
 
 
 def _crammer_singer(index: Any, scores: Any, margin: float) -> Any:
@@ -95,10 +96,23 @@ def _crammer_singer(index: Any, scores: Any, margin: float) -> Any:
     return ops.squeeze(shortfall(margin, *subtract_exactly(own, rival)), -1)
 
 
-def _weston_watkins(index: Any, scores: Any, margin: float) -> Any:
-    own = ops.take_along_axis(scores, index, axis=-1)
+def _rivals(index: Any, scores: Any, margin: float) -> Any:
+    """How far each other score is above the own one less the margin, and 0 in place of the own one."""
+    own = ops.take_along_axis(scores, ops.cast(index, "int32"), axis=-1)
     short = shortfall(margin, *subtract_exactly(own, scores))
-    return ops.sum(ops.where(_is_own(index, scores), ops.zeros_like(short), short), axis=-1)
+    return ops.where(_is_own(index, scores), ops.zeros_like(short), short)
+
+
+def _sum_of_rivals(index: Any, scores: Any, margin: float) -> Any:
+    return ops.sum(_rivals(index, scores, margin), axis=-1)
+
+
+def _slope_of_rivals(index: Any, scores: Any, margin: float) -> Any:
+    counts = ops.sign(_rivals(index, scores, margin))
+    return ops.where(_is_own(index, scores), -ops.sum(counts, axis=-1, keepdims=True), counts)
+
+
+_weston_watkins = with_gradient(_sum_of_rivals, (None, _slope_of_rivals, None), axis=-1, kernel="weston_watkins")
 
 
 def _one_vs_rest(index: Any, scores: Any, margin: float) -> Any:

@@ -23,9 +23,10 @@ _backend = importlib.import_module(f"keras_tdl.numerics.linear_{keras.config.bac
 BUDGET = 2**21
 #: Classes in a block, at the least, however many tokens there are; and tokens where their number is not known.
 LEAST, USUAL = 256, 4096
-#: Logits in a block of tokens, of all classes: each block reads and writes all of the kernel's gradient once.
-BUDGET_OF_TOKENS = 2**23
-LEAST_TOKENS = 128
+#: Logits in a block of tokens, of all classes. Each block reads and writes all of the kernel's gradient once, which is
+#: slow if a block has few tokens: to have `ENOUGH_TOKENS` it may hold `MOST_OF_TOKENS` logits.
+BUDGET_OF_TOKENS, MOST_OF_TOKENS = 2**23, 2**25
+LEAST_TOKENS, ENOUGH_TOKENS = 128, 256
 
 
 def block_of(tokens: Any, classes: int, block_size: int | None) -> int:
@@ -43,7 +44,8 @@ def token_block_of(tokens: Any, classes: int, block_size: int | None) -> int:
     tokens = max(tokens if isinstance(tokens, int) else USUAL, 1)
     if block_size is not None:
         return max(min(block_size, classes) * tokens // classes, 1)
-    blocks = -(-tokens // max(BUDGET_OF_TOKENS // classes, LEAST_TOKENS))
+    some = min(max(MOST_OF_TOKENS // classes, LEAST_TOKENS), ENOUGH_TOKENS)
+    blocks = -(-tokens // max(BUDGET_OF_TOKENS // classes, some))
     return -(-tokens // blocks)
 
 

@@ -174,6 +174,25 @@ def _huber_gradient(out: torch.Tensor, upstream: torch.Tensor, y: torch.Tensor, 
     torch.sub(x, y, out=out).clamp_(-delta, delta).mul_(upstream)
 
 
+def _rivals(labels: torch.Tensor, x: torch.Tensor, margin: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """How far each other score is above the label's less the margin, in float64; and the labels as indices."""
+    index = labels.long()
+    wide = x.double()
+    return wide.sub_(wide.gather(-1, index)).add_(margin).relu_().scatter_(-1, index, 0.0), index
+
+
+def _weston_watkins(out: torch.Tensor, labels: torch.Tensor, x: torch.Tensor, margin: float) -> None:
+    out.copy_(_rivals(labels, x, margin)[0].sum(-1))
+
+
+def _weston_watkins_gradient(
+    out: torch.Tensor, upstream: torch.Tensor, labels: torch.Tensor, x: torch.Tensor, margin: float
+) -> None:
+    short, index = _rivals(labels, x, margin)
+    torch.sign(short, out=short)
+    out.copy_(short.scatter_(-1, index, -short.sum(-1, keepdim=True)).mul_(upstream))
+
+
 #: By the name that `with_gradient` is given; the first that fits is taken.
 KERNELS: dict[str | None, tuple[Kernel, ...]] = {
     "binary_cross_entropy": (
@@ -196,6 +215,7 @@ KERNELS: dict[str | None, tuple[Kernel, ...]] = {
         ),
     ),
     "huber": (Kernel(Step(_huber), (None, Step(_huber_gradient)), lambda y, x, delta: delta is not None),),
+    "weston_watkins": (Kernel(Step(_weston_watkins), (None, Step(_weston_watkins_gradient)), always),),
     "focal": (Kernel(Step(_focal), (None, Step(_focal_gradient)), always),),
     "binary_focal": (Kernel(Step(_binary_focal), (None, None, Step(_binary_focal_gradient)), always),),
 }
