@@ -205,6 +205,26 @@ def test_bad_input(make, error, message):
         make()
 
 
+def test_softmax_of_an_axis_of_unknown_size():
+    backend = keras.config.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        function = tf.function(activations.softmax, input_signature=[tf.TensorSpec([None, None], "float32")])
+    elif backend == "jax":
+        import jax
+        import jax.export
+
+        rows, classes = jax.export.symbolic_shape("rows, classes")
+        exported = jax.export.export(jax.jit(activations.softmax))
+        function = exported(jax.ShapeDtypeStruct((rows, classes), "float32")).call
+    else:
+        import torch
+
+        function = torch.compile(activations.softmax, dynamic=True, backend="eager")
+    np.testing.assert_allclose(values(function, [0.0, 0.0, 80.0]), [[1.8048513e-35, 1.8048513e-35, 1.0]], rtol=5e-7)
+
+
 class TestPerceptron:
     X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32")
 

@@ -38,48 +38,47 @@ def both_sigmoid(x: Any) -> tuple[Any, Any]:
     return ops.where(is_negative, small, 1.0) / total, ops.where(is_negative, 1.0, small) / total
 
 
-def _shifted(logits: Any) -> tuple[Any, Any, Any]:
-    """exp(logits - shift), of which no sum overflows; and with the axis kept the largest logit and the shift.
+def _shifted(logits: Any) -> tuple[Any, Any, Any, Any]:
+    """exp(logits - shift), of which no sum overflows; with the axis kept the largest logit, its exponential, the shift.
 
     A shift is 0 where it can be, and else a multiple of 16, from which the difference to a logit is exact, or nearly
     so. By a rounded difference of 80, as there is to the largest logit, exp would be wrong by 64 ULP.
     """
     top = largest(logits)
-    most = math.log(float(np.finfo(keras.backend.standardize_dtype(top.dtype)).max) / logits.shape[-1]) - 3.0
-    shift = 16.0 * ops.ceil(minimum(top, ops.relu(top - most)) / 16.0)
-    # beyond 1e4 only the largest logits count, and of an infinite one the difference to itself would be NaN
-    shift = ops.where(ops.abs(top) < 1e4, shift, ops.clip(top, -3e38, 3e38))
-    return ops.exp(minimum(logits - shift, ops.full_like(top, most))), top, shift
+    limit = float(np.finfo(keras.backend.standardize_dtype(top.dtype)).max)
+    size = logits.shape[-1]
+    # a size that is not known is None on TensorFlow, and an object on JAX: then it is 2^24 at the most
+    most = math.log(limit / (size if isinstance(size, int) and size else 2**24)) - 3.0
+    # of an infinite logit the difference to itself would be NaN
+    finite = ops.clip(top, -limit, limit)
+    shift = 16.0 * ops.ceil(minimum(finite, ops.relu(finite - most)) / 16.0)
+    shift = ops.where(ops.abs(top) < 1e4, shift, finite)  # beyond, only the largest logits count
+    return ops.exp(minimum(logits - shift, ops.full_like(top, most))), top, ops.exp(finite - shift), shift
 
 
 def softmax(logits: Any) -> Any:
     """exp(logits) over its sum. Without a gradient of its own."""
-    powers, _, _ = _shifted(logits)
+    powers, _, _, _ = _shifted(logits)
     return powers * (1.0 / ops.sum(powers, axis=-1, keepdims=True))
 
 
 def class_probabilities(logits: Any) -> tuple[Any, Any, Any]:
     """Softmax, where it is above 1/2, and with the axis kept 1 less that one; of no use if there is none."""
-    powers, top, shift = _shifted(logits)
+    powers, _, largest_power, _ = _shifted(logits)
     total = ops.sum(powers, axis=-1, keepdims=True)
     is_sure = powers > 0.5 * total
-    rest = ops.sum(ops.where(is_sure, 0.0, powers), axis=-1, keepdims=True) / _largest_power(top, shift)
+    rest = ops.sum(ops.where(is_sure, 0.0, powers), axis=-1, keepdims=True) / largest_power
     return powers / total, is_sure, rest / (1.0 + rest)
 
 
 def negative_log_softmax(logits: Any) -> Any:
     """`-log softmax(logits)`, without a gradient of its own."""
-    powers, top, shift = _shifted(logits)
+    powers, top, largest_power, _ = _shifted(logits)
     is_top = ops.equal(logits, top)
     more = ops.sum(ops.cast(is_top, top.dtype), axis=-1, keepdims=True) - 1.0
     below = ops.sum(ops.where(is_top, 0.0, powers), axis=-1, keepdims=True)
     # twice as exact as the logarithm of a sum with the largest in it, where a divergence cancels
-    return (top - logits) + ops.log1p(below / _largest_power(top, shift) + more)
-
-
-def _largest_power(top: Any, shift: Any) -> Any:
-    """The exponential of the largest logit, with the very error that it has among the others."""
-    return ops.exp(minimum(top, ops.full_like(top, 3e38)) - shift)
+    return (top - logits) + ops.log1p(below / largest_power + more)
 
 
 def cross_entropy_slope(weights: Any, logits: Any) -> Any:
@@ -115,29 +114,28 @@ soft_cross_entropy = with_gradient(
 
 
 def _apart(labels: Any, logits: Any) -> tuple[Any, ...]:
-    """Exponentials with 0 in place of the label's, their sum, where the label's is, its logit, top and shift."""
-    powers, top, shift = _shifted(logits)
+    """What `_shifted` gives, with 0 in place of the label's, their sum, where the label's is, and its logit."""
+    powers, top, largest_power, shift = _shifted(logits)
     is_own = ops.arange(logits.shape[-1], dtype=keras.backend.standardize_dtype(labels.dtype)) == labels
     powers = ops.where(is_own, 0.0, powers)
     own = ops.take_along_axis(logits, ops.cast(labels, "int32"), axis=-1)
-    return powers, ops.sum(powers, axis=-1, keepdims=True), is_own, own, top, shift
+    return powers, top, largest_power, shift, ops.sum(powers, axis=-1, keepdims=True), is_own, own
 
 
 def _sparse_value(labels: Any, logits: Any, smoothing: float) -> Any:
-    _, others, _, own, top, shift = _apart(labels, logits)
+    _, top, largest_power, shift, others, _, own = _apart(labels, logits)
     # -log p = log(1 + odds against the label): where these overflow, or nearly so, their logarithm
     odds = others * ops.exp(shift - own)
-    power = _largest_power(top, shift)
-    loss = ops.where(odds < 1e30, ops.log1p(odds), (top - own) + ops.log(others / power))
+    loss = ops.where(odds < 1e30, ops.log1p(odds), (top - own) + ops.log(others / largest_power))
     if smoothing:
         distance = row_mean(top - logits, keepdims=True)
         total = others + ops.exp(own - shift)
-        loss = (1.0 - smoothing) * loss + smoothing * (distance + ops.log(total / power))
+        loss = (1.0 - smoothing) * loss + smoothing * (distance + ops.log(total / largest_power))
     return ops.squeeze(loss, -1)
 
 
 def _sparse_slope(labels: Any, logits: Any, smoothing: float) -> Any:
-    powers, others, is_own, own, _, shift = _apart(labels, logits)
+    powers, _, _, shift, others, is_own, own = _apart(labels, logits)
     total = others + ops.exp(own - shift)
     uniform = smoothing / logits.shape[-1]
     # p - 1 of the label is minus the share of the others, which does not cancel

@@ -34,10 +34,9 @@ def apply(function: Any, constants: tuple[Any, ...], *tensors: Any) -> Any:
         ]
 
     if is_large(tensors):
-        of_ops = value
-        value, gradient = _compiled(function, constants, value, gradient)
-        if not tf.executing_eagerly() and function.axis is None:
-            value = of_ops
+        kernel, gradient = _compiled(function, constants, value, gradient)
+        if tf.executing_eagerly() or function.axis is not None:
+            value = kernel
 
     @tf.custom_gradient
     def call(*tensors: Any) -> tuple[Any, Callable[..., Any]]:
