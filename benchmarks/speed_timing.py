@@ -36,8 +36,8 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 
 def spread(values: Sequence[float]) -> list[float]:
-    """Median, 10th and 90th percentile, to three decimals."""
-    return [round(quantile(values, share), 3) for share in (0.5, 0.1, 0.9)]
+    """Median, 10th and 90th percentile, to four digits, since a ratio to the floor may be far below 1."""
+    return [float(f"{quantile(values, share):.4g}") for share in (0.5, 0.1, 0.9)]
 
 
 def order(names: Sequence[str], number: int) -> list[str]:

@@ -69,6 +69,10 @@ def test_every_round_has_every_function_once():
     assert clock.calls[4:] == ["ours", "keras", "ours", "keras", "ours", "keras", "ours", "keras", "ours", "keras"]
 
 
+def test_a_small_ratio_is_no_zero():
+    assert speed_timing.spread([2.14941e-4] * 3) == [2.149e-4] * 3
+
+
 def test_quick_functions_are_called_several_times_in_a_measurement():
     clock = Clock()
     seconds = speed_timing.interleaved(

@@ -7,7 +7,7 @@ is stated where the functions are, in `keras_tdl.numerics` and `keras_tdl.losses
 import torch
 from torch import nn
 
-from keras_tdl.numerics.torch_kernels import Kernel, Step, always
+from keras_tdl.numerics.torch_kernels import IN_PLACE, Kernel, Step, always
 from keras_tdl.numerics.torch_logit_kernels import confident, soft_cross_entropy_gradient
 
 _TINY = float(torch.finfo(torch.float32).tiny)
@@ -174,6 +174,22 @@ def _huber_gradient(out: torch.Tensor, upstream: torch.Tensor, y: torch.Tensor, 
     torch.sub(x, y, out=out).clamp_(-delta, delta).mul_(upstream)
 
 
+def _squared(out: torch.Tensor, y: torch.Tensor, x: torch.Tensor) -> None:
+    torch.sum(nn.functional.mse_loss(x, y, reduction="none"), -1, out=out)
+
+
+def _squared_gradient(out: torch.Tensor, upstream: torch.Tensor, y: torch.Tensor, x: torch.Tensor) -> None:
+    torch.sub(x, y, out=out).mul_(2.0 * upstream)
+
+
+def _absolute(out: torch.Tensor, y: torch.Tensor, x: torch.Tensor) -> None:
+    torch.sum(nn.functional.l1_loss(x, y, reduction="none"), -1, out=out)
+
+
+def _absolute_gradient(out: torch.Tensor, upstream: torch.Tensor, y: torch.Tensor, x: torch.Tensor) -> None:
+    torch.sub(x, y, out=out).sign_().mul_(upstream)
+
+
 def _rivals(labels: torch.Tensor, x: torch.Tensor, margin: float) -> tuple[torch.Tensor, torch.Tensor]:
     """How far each other score is above the label's less the margin, in float64; and the labels as indices."""
     index = labels.long()
@@ -215,6 +231,8 @@ KERNELS: dict[str | None, tuple[Kernel, ...]] = {
         ),
     ),
     "huber": (Kernel(Step(_huber), (None, Step(_huber_gradient)), lambda y, x, delta: delta is not None),),
+    "squared": (Kernel(Step(_squared, IN_PLACE), (None, Step(_squared_gradient, IN_PLACE)), always),),
+    "absolute": (Kernel(Step(_absolute, IN_PLACE), (None, Step(_absolute_gradient, IN_PLACE)), always),),
     "weston_watkins": (Kernel(Step(_weston_watkins), (None, Step(_weston_watkins_gradient)), always),),
     "focal": (Kernel(Step(_focal), (None, Step(_focal_gradient)), always),),
     "binary_focal": (Kernel(Step(_binary_focal), (None, None, Step(_binary_focal_gradient)), always),),
