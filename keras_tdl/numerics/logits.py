@@ -4,7 +4,7 @@ The usual log_softmax subtracts log(sum(exp(z - max))) and so rounds a confident
 Here every quantity is a sum of terms of one sign. With e_k = exp(z_k - shift), of which at most one class of a row, the
 *sure* one, has more than half,
 
-    1 - p_sure = rest / (1 + rest),   rest = (sum of the other e_k) / e_sure,
+    1 - p_sure = rest / (rest + e_sure),   rest = the sum of the other e_k,
     -log p_k = (max(z) - z_k) + log(1 + (sum of the e_j but the largest) / (the largest e_j)).
 
 All functions act along the last axis.
@@ -67,8 +67,8 @@ def class_probabilities(logits: Any) -> tuple[Any, Any, Any]:
     powers, _, largest_power, _ = _shifted(logits)
     total = ops.sum(powers, axis=-1, keepdims=True)
     is_sure = powers > 0.5 * total
-    rest = ops.sum(ops.where(is_sure, 0.0, powers), axis=-1, keepdims=True) / largest_power
-    return powers / total, is_sure, rest / (1.0 + rest)
+    rest = ops.sum(ops.where(is_sure, 0.0, powers), axis=-1, keepdims=True)
+    return powers / total, is_sure, rest / (rest + largest_power)
 
 
 def negative_log_softmax(logits: Any) -> Any:
