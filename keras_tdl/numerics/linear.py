@@ -24,9 +24,10 @@ BUDGET = 2**21
 #: Classes in a block, at the least, however many tokens there are; and tokens where their number is not known.
 LEAST, USUAL = 256, 4096
 #: Logits in a block of tokens, of all classes. Each block reads and writes all of the kernel's gradient once, which is
-#: slow if a block has few tokens: to have `ENOUGH_TOKENS` it may hold `MOST_OF_TOKENS` logits.
-BUDGET_OF_TOKENS, MOST_OF_TOKENS = 2**23, 2**25
-LEAST_TOKENS, ENOUGH_TOKENS = 128, 256
+#: slow if a block has few tokens: to have `ENOUGH_TOKENS`, fewer of which XLA multiplies slowly, it may hold more.
+BUDGET_OF_TOKENS, LEAST_TOKENS = 2**23, 128
+ENOUGH_TOKENS = 256 if keras.config.backend() == "torch" else 512
+MOST_OF_TOKENS = ENOUGH_TOKENS * 2**17
 
 
 def block_of(tokens: Any, classes: int, block_size: int | None) -> int:

@@ -149,11 +149,13 @@ def linear_cross_entropy_sum(
         )
 
         def gradient(upstream: Any) -> list[Any]:
-            # 1 in most uses: then nothing as large as the kernel is made once more
-            scaled = tf.cond(
-                tf.equal(upstream, 1.0),
-                lambda: gradients,
-                lambda: [upstream * gradient for gradient in gradients],
+            # 1 in most uses: then nothing as large as the kernel is made once more. A loop, since XLA copies what a
+            # branch of a condition hands on, and lets a loop change it in place
+            _, *scaled = tf.while_loop(
+                lambda factor, *_: tf.not_equal(factor, 1.0),
+                lambda factor, *gradients: (tf.ones_like(factor), *(factor * gradient for gradient in gradients)),
+                (upstream, *gradients),
+                maximum_iterations=1,
             )
             return [tf.cast(gradient, tensor.dtype) for gradient, tensor in zip(scaled, tensors, strict=False)]
 
@@ -238,8 +240,8 @@ def _sum(
         )
 
     def zeros(*shape: int) -> Any:
-        array = tf.TensorArray(dtype, size=whole, element_shape=shape, clear_after_read=False)
-        return array.unstack(tf.zeros((whole, *shape), dtype))
+        # XLA fills an array with zeros; to unstack a tensor of them would make one while it compiles
+        return tf.TensorArray(dtype, size=whole, element_shape=shape, clear_after_read=False)
 
     _, losses, of_features, _, of_kernel, of_bias, *last = loop(
         count,

@@ -116,8 +116,20 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Any, ...]) -> None:
     ctx.set_materialize_grads(False)
 
 
+def _is_one(upstream: torch.Tensor) -> bool:
+    """Whether it is 1, as in most uses, and can be seen at no cost: then nothing as large as the kernel is made again.
+
+    Not if there may be a second derivative, which has to fail, nor of a tensor without numbers.
+    """
+    hidden = torch.compiler.is_compiling() or torch.is_grad_enabled() or type(upstream) is not torch.Tensor
+    return not hidden and upstream.device.type == "cpu" and upstream.item() == 1.0
+
+
 def _gradients(ctx: Any, upstream: torch.Tensor, *_: Any) -> tuple[Any, ...]:
-    of_features, of_kernel, of_bias = _backward(*ctx.saved_tensors, upstream)
+    features, kernel, bias, *gradients = ctx.saved_tensors
+    if not _is_one(upstream) or any(g.dtype != t.dtype for g, t in zip(gradients, (features, kernel), strict=False)):
+        gradients = _backward(features, kernel, bias, *gradients, upstream)
+    of_features, of_kernel, of_bias = gradients
     return of_features, of_kernel, of_bias if len(of_bias) else None, *(None,) * 6
 
 
