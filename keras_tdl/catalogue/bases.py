@@ -163,12 +163,15 @@ class Loss(keras.losses.Loss):
     def _reduced(self, weighted: "_Weighted", y_true: Any, y_pred: Any, sample_weight: Any, valid: Any) -> Any:
         """The reduced loss, by way of `weighted_sum`."""
         rows = weighted.rows(y_true, ops.convert_to_tensor(y_pred, dtype=self.dtype))
-        ones = ops.ones_like(rows[1][..., 0])
-        loss = ops.cast(self.weighted_sum(*rows, ops.cast(weighted.weight, ones.dtype) * ones), self.dtype)
+        dtype = keras.backend.result_type(rows[1].dtype, "float32")  # a half would round 1 / count
+        ones = ops.ones_like(rows[1][..., 0], dtype=dtype)
+        weights = ops.cast(weighted.weight, dtype) * ones
         if self.reduction != "sum":
             counted = sample_weight if self.reduction == "mean_with_sample_weight" else valid
             count = ops.sum(_WEIGHT(y_true, y_pred, ones if counted is None else counted))
-            loss = ops.divide_no_nan(loss, ops.cast(count, loss.dtype))
+            # not the sum, of which a mean has the upstream gradient 1, so that its gradients are those of the loss
+            weights = ops.divide_no_nan(weights, ops.cast(count, dtype))
+        loss = ops.cast(self.weighted_sum(*rows, weights), self.dtype)
         # Keras's mean of this one number, for what it does beyond: it divides by the number of TensorFlow's replicas
         return _Given(name=self.name, reduction=self.reduction, dtype=self.dtype)(loss[None], loss[None])
 
