@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import torch
 
 _aten = torch.ops.aten
-_LARGEST = 3e38  # stands in for infinity, where these kernels multiply it by 0
 
+#: Stands in for infinity, of which the difference to itself and the product with 0 are NaN.
+LARGEST = 3e38
 #: Elements of a block, whose steps stay in a processor's cache and still occupy several threads.
 BLOCK = 2**19
 #: The same for a few steps that need no memory but the result's.
@@ -63,12 +64,12 @@ def _leaky_relu_gradient(out: torch.Tensor, upstream: torch.Tensor, x: torch.Ten
 
 
 def _silu(out: torch.Tensor, x: torch.Tensor, beta: float) -> None:
-    torch.clamp(x, min=-_LARGEST, out=out)
+    torch.clamp(x, min=-LARGEST, out=out)
     _aten.silu.out(out, out=out)
 
 
 def _silu_gradient(out: torch.Tensor, upstream: torch.Tensor, x: torch.Tensor, beta: float) -> None:
-    torch.clamp(x, -_LARGEST, _LARGEST, out=out)
+    torch.clamp(x, -LARGEST, LARGEST, out=out)
     _aten.silu_backward.grad_input(upstream, out, grad_input=out)
 
 

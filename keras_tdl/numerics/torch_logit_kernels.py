@@ -9,9 +9,8 @@ import math
 
 import torch
 
-from keras_tdl.numerics.torch_kernels import IN_PLACE, Kernel, Step, always
+from keras_tdl.numerics.torch_kernels import IN_PLACE, LARGEST, Kernel, Step, always
 
-_LARGEST = 3e38  # stands in for infinity, of which the difference to itself is NaN
 _MOST = math.log(torch.finfo(torch.float32).max) - 3.0
 
 
@@ -20,7 +19,7 @@ def _shifted(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]
     top = x.amax(-1, keepdim=True)
     usual = top.abs() < 1e4
     if not usual.all():
-        x, top = x.clamp(max=_LARGEST), top.clamp(-_LARGEST, _LARGEST)
+        x, top = x.clamp(max=LARGEST), top.clamp(-LARGEST, LARGEST)
     shift = torch.minimum(top, (top - (_MOST - math.log(x.shape[-1]))).relu_()).div_(16.0).ceil_().mul_(16.0)
     return x, top, torch.where(usual, shift, top)
 
@@ -69,7 +68,8 @@ def _softmax_gradient(out: torch.Tensor, upstream: torch.Tensor, x: torch.Tensor
     if (rows := largest > 0.5).any():
         # the entry of the largest, where 1 - p would cancel, is minus the sum of the others; and these count from what
         # upstream is there, since adding a constant to it changes nothing
-        few, index = p[rows], p[rows].argmax(-1, keepdim=True)
+        few = p[rows]
+        index = few.argmax(-1, keepdim=True)
         relative = upstream[rows]
         relative = relative - relative.gather(-1, index)
         few.scatter_(-1, index, 0.0)
@@ -79,17 +79,17 @@ def _softmax_gradient(out: torch.Tensor, upstream: torch.Tensor, x: torch.Tensor
 
 def _apart(
     labels: torch.Tensor, x: torch.Tensor, out: torch.Tensor | None = None
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Exponentials but those of the label, which are 0; their sum; the label's index and its logit less the shift."""
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The sum of all exponentials but the label's, left 0 in `out`; the label's index, and its logit less the shift."""
     x, _, shift = _shifted(x)
     odds = _exponentials(x, shift, out)
     index = labels.long()
     own = x.gather(-1, index).double() - shift
-    return odds, without(odds, index).double(), index, own
+    return without(odds, index).double(), index, own
 
 
 def _sparse_cross_entropy(out: torch.Tensor, labels: torch.Tensor, x: torch.Tensor, smoothing: float) -> None:
-    _, others, index, own = _apart(labels, x)
+    others, index, own = _apart(labels, x)
     # -log p is softplus(distance), in which nothing cancels
     distance = others.log() - own
     loss = distance.clamp(min=0.0) + distance.abs().neg_().exp_().log1p_()
@@ -102,7 +102,7 @@ def _sparse_cross_entropy(out: torch.Tensor, labels: torch.Tensor, x: torch.Tens
 def _sparse_cross_entropy_gradient(
     out: torch.Tensor, upstream: torch.Tensor, labels: torch.Tensor, x: torch.Tensor, smoothing: float
 ) -> None:
-    _, others, index, own = _apart(labels, x, out)
+    others, index, own = _apart(labels, x, out)
     uniform = smoothing / x.shape[-1]
     out.mul_((upstream / (others + own.exp())).float())
     if smoothing:

@@ -7,16 +7,15 @@ is stated where the functions are, in `keras_tdl.numerics` and `keras_tdl.losses
 import torch
 from torch import nn
 
-from keras_tdl.numerics.torch_kernels import IN_PLACE, Kernel, Step, always
+from keras_tdl.numerics.torch_kernels import IN_PLACE, LARGEST, Kernel, Step, always
 from keras_tdl.numerics.torch_logit_kernels import confident, soft_cross_entropy_gradient
 
 _TINY = float(torch.finfo(torch.float32).tiny)
-_LARGEST = 3e38  # stands in for infinity, of which the difference to itself is NaN
 
 
 def _odds(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """exp(x - max(x)), its sum, and the difference: in float64, where the difference is exact."""
-    x = x.clamp(max=_LARGEST)
+    x = x.clamp(max=LARGEST)
     difference = x.double().sub_(x.amax(-1, keepdim=True))
     odds = difference.exp()
     return odds, odds.sum(-1, keepdim=True), difference
