@@ -34,7 +34,7 @@ class with_gradient:  # noqa: N801 - reads as a verb where it is used
             (a loss), that axis.
         symmetric: Whether the function maps rows to rows with a symmetric Jacobian (softmax). Then a derivative
             takes a vector as one more, last argument and returns the Jacobian's product with it.
-        kernel: Name under which a backend may have a kernel of its own for large tensors; `None` for none.
+        kernel: Name under which a backend may have a kernel of its own; `None` for none.
     """
 
     def __init__(

@@ -16,10 +16,10 @@ from keras_tdl.numerics.constants import is_large, join
 def apply(function: Any, constants: tuple[Any, ...], *tensors: Any) -> Any:
     """The value of a `with_gradient` function, differentiated by its derivatives.
 
-    Large tensors are computed by one compiled kernel, outside of `jax.jit` too, where a chain of operations would
-    write each of its steps to memory; and what is kept for the backward pass are the tensors, not the derivatives.
+    It is one compiled kernel, outside of `jax.jit` too, where a chain of operations would be started one by one, and
+    write each of its steps to memory. Of large tensors the backward pass keeps nothing else, and no derivatives.
     """
-    return (_compiled if is_large(tensors) else _differentiable)(function, constants, *tensors)
+    return (_of_large if is_large(tensors) else _of_small)(function, constants, *tensors)
 
 
 def _value(function: Any, constants: tuple[Any, ...], *tensors: Any) -> Any:
@@ -62,7 +62,8 @@ _BLOCK = 2**19
 
 _differentiable = jax.custom_jvp(_value, nondiff_argnums=(0, 1))
 _recomputed = jax.custom_jvp(_value, nondiff_argnums=(0, 1))
-_compiled = jax.jit(_recomputed, static_argnums=(0, 1))
+_of_small = jax.jit(_differentiable, static_argnums=(0, 1), inline=True)
+_of_large = jax.jit(_recomputed, static_argnums=(0, 1))
 
 
 def _tangent(function: Any, constants: tuple[Any, ...], derivative: Any, tangent: Any, *tensors: Any) -> Any:

@@ -66,11 +66,27 @@ def _leaky_relu_gradient(out: torch.Tensor, upstream: torch.Tensor, x: torch.Ten
 def _silu(out: torch.Tensor, x: torch.Tensor, beta: float) -> None:
     torch.clamp(x, min=-LARGEST, out=out)
     _aten.silu.out(out, out=out)
+    if (far := _far(x)) is not None:
+        few, root = _tail(x[far])
+        out[far] = few * root * root
 
 
 def _silu_gradient(out: torch.Tensor, upstream: torch.Tensor, x: torch.Tensor, beta: float) -> None:
     torch.clamp(x, -LARGEST, LARGEST, out=out)
     _aten.silu_backward.grad_input(upstream, out, grad_input=out)
+    if (far := _far(x)) is not None:
+        few, root = _tail(x[far])
+        out[far] = (1.0 + few) * root * root * upstream.expand_as(x)[far]
+
+
+def _far(x: torch.Tensor) -> torch.Tensor | None:
+    """Where exp(x) may be no normal number, though its product with x is one; `None` if nowhere."""
+    return x < -80.0 if not x.amin() >= -80.0 else None
+
+
+def _tail(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Numbers to multiply by exp(x), and exp(x / 2)."""
+    return x.clamp(min=-1e4), (0.5 * x).exp_()
 
 
 def _sigmoid(out: torch.Tensor, x: torch.Tensor) -> None:
