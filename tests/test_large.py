@@ -101,6 +101,16 @@ def test_parts_that_do_not_lie_together(monkeypatch):
         np.testing.assert_allclose(got, expected, rtol=1e-6)
 
 
+def test_a_divergence_from_nothing_is_finite(monkeypatch):
+    rng = np.random.default_rng(0)
+    y = rng.dirichlet(np.ones(SHAPE[1]), SHAPE[0]).astype("float32")
+    x = y * np.resize([1.0, 1e-7, 1e-20, 0.0], SHAPE).astype("float32")
+    large, small = both_ways(keras_tdl.losses.kl_divergence, [y, x], (1,), monkeypatch)
+    np.testing.assert_allclose(large[0], small[0], rtol=2e-6)
+    np.testing.assert_allclose(large[1], small[1], rtol=2e-6)
+    assert np.isfinite(large[0]).all()
+
+
 def test_a_wrong_label_is_found_in_every_block():
     y_true = np.ones(SHAPE, "float32")
     y_true[-1, -1] = 7.0

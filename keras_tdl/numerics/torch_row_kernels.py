@@ -69,7 +69,7 @@ def _binary_focal_parts(
     negative: torch.Tensor, positive: torch.Tensor, x: torch.Tensor, gamma: float
 ) -> tuple[torch.Tensor, ...]:
     """Shares, p, 1 - p, the probability of being wrong, its power and the cross-entropy: in float64."""
-    n, q, wide = negative.double(), positive.double(), x.double().clamp_(-1e300, 1e300)
+    n, q, wide = negative.double(), positive.double(), x.double().clamp_(-1e100, 1e100)
     entropy = wide.abs().neg_().exp_().log1p_().mul_(n + q)
     entropy.add_(wide.clamp(min=0.0).mul_(n)).sub_(wide.clamp(max=0.0).mul_(q))
     # beyond, everything that is multiplied by the smaller is 0 in float32
@@ -102,9 +102,13 @@ def _binary_focal_gradient(
 def _divergence(out: torch.Tensor, target: torch.Tensor, p: torch.Tensor, *from_logits: bool) -> None:
     # -sum(t log(p / t)) as -sum(t log1p((p - t) / t)) has float64's digits to lose where the two are nearly equal;
     # and a target of 0 counts nothing
-    wide = target.double().clamp_(min=1e-200)
-    terms = p.clamp(min=_TINY).double().sub_(wide).div_(wide).log1p_().mul_(wide)
-    out.copy_(terms.sum(-1).neg_())
+    wide, p = target.double().clamp_(min=1e-200), p.clamp(min=_TINY).double()
+    terms = torch.sub(p, wide).div_(wide)
+    far = None if terms.amin() >= -1.0 + 1e-6 else terms < -1.0 + 1e-6  # where p / t has lost too many of them
+    terms.log1p_()
+    if far is not None:
+        terms[far] = (p.expand_as(terms)[far] / wide.expand_as(terms)[far]).log_()
+    out.copy_(terms.mul_(wide).sum(-1).neg_())
 
 
 def _divergence_gradient(
