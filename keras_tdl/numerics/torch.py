@@ -85,7 +85,7 @@ def _gradient(
 def _kernel(function: Any, constants: tuple[Any, ...], tensors: Sequence[torch.Tensor]) -> Kernel | None:
     """PyTorch's own way to the function, if there is one that is right for these constants."""
     kernels = KERNELS.get(function.kernel, ())
-    if not kernels or any(t.dtype != torch.float32 or 0 in t.shape for t in tensors) or not _in_memory(tensors):
+    if not kernels or not _in_memory(tensors) or any(t.dtype != torch.float32 or 0 in t.shape for t in tensors):
         return None
     return next((kernel for kernel in kernels if kernel.fits(*constants)), None)
 
