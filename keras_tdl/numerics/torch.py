@@ -164,10 +164,11 @@ def apply(function: Any, constants: tuple[Any, ...], *tensors: Any) -> Any:
     On the CPU a chain of operations on large tensors would write each of its steps to memory; they are taken block by
     block, each of which stays in the cache.
     """
-    # a file to run has no gradients, and ONNX no such function; and without gradients torch.compile would hand over a
-    # context that `forward` does not take, and leave the graph
+    # a file to run has no gradients, and neither ONNX nor TorchScript such a function; and without gradients
+    # torch.compile would hand over a context that `forward` does not take, and leave the graph
     is_moving = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-    if torch.onnx.is_in_onnx_export() or (torch.compiler.is_compiling() and not is_moving):
+    is_for_a_file = torch.onnx.is_in_onnx_export() or torch.jit.is_tracing()
+    if is_for_a_file or (torch.compiler.is_compiling() and not is_moving):
         return function.value(*join(constants, tensors))
     return _WithGradient.apply(function, constants, *tensors)
 

@@ -64,8 +64,7 @@ def _leaky_relu_gradient(out: torch.Tensor, upstream: torch.Tensor, x: torch.Ten
 
 
 def _silu(out: torch.Tensor, x: torch.Tensor, beta: float) -> None:
-    torch.clamp(x, min=-LARGEST, out=out)
-    _aten.silu.out(out, out=out)
+    _aten.silu.out(x, out=out)
     if (far := _far(x)) is not None:
         few, root = _tail(x[far])
         out[far] = few * root * root
@@ -81,7 +80,8 @@ def _silu_gradient(out: torch.Tensor, upstream: torch.Tensor, x: torch.Tensor, b
 
 def _far(x: torch.Tensor) -> torch.Tensor | None:
     """Where exp(x) may be no normal number, though its product with x is one; `None` if nowhere."""
-    return x < -80.0 if not x.amin() >= -80.0 else None
+    # not amin, which takes thirty times as long
+    return x < -80.0 if not x.min() >= -80.0 else None
 
 
 def _tail(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -104,7 +104,7 @@ def _divergence(out: torch.Tensor, target: torch.Tensor, p: torch.Tensor, *from_
     # and a target of 0 counts nothing
     wide, p = target.double().clamp_(min=1e-200), p.clamp(min=_TINY).double()
     terms = torch.sub(p, wide).div_(wide)
-    far = None if terms.amin() >= -1.0 + 1e-6 else terms < -1.0 + 1e-6  # where p / t has lost too many of them
+    far = None if terms.min() >= -1.0 + 1e-6 else terms < -1.0 + 1e-6  # where p / t has lost too many of them
     terms.log1p_()
     if far is not None:
         terms[far] = (p.expand_as(terms)[far] / wide.expand_as(terms)[far]).log_()
