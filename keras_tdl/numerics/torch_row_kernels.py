@@ -108,7 +108,7 @@ def _divergence(out: torch.Tensor, target: torch.Tensor, p: torch.Tensor, *from_
     terms.log1p_()
     if far is not None:
         terms[far] = (p.expand_as(terms)[far] / wide.expand_as(terms)[far]).log_()
-    out.copy_(terms.mul_(wide).sum(-1).neg_())
+    out.copy_(0.0 - terms.mul_(wide).sum(-1))  # not -0
 
 
 def _divergence_gradient(
