@@ -167,7 +167,7 @@ def apply(function: Any, constants: tuple[Any, ...], *tensors: Any) -> Any:
     # a file to run has no gradients, and neither ONNX nor TorchScript such a function; and without gradients
     # torch.compile would hand over a context that `forward` does not take, and leave the graph
     is_moving = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-    is_for_a_file = torch.onnx.is_in_onnx_export() or torch.jit.is_tracing()
+    is_for_a_file = torch.onnx.is_in_onnx_export() or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
     if is_for_a_file or (torch.compiler.is_compiling() and not is_moving):
         return function.value(*join(constants, tensors))
     return _WithGradient.apply(function, constants, *tensors)
