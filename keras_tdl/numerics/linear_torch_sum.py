@@ -18,6 +18,7 @@ from keras_tdl.numerics.linear_torch_blocks import (
     slopes,
     write_logits,
 )
+from keras_tdl.numerics.torch import in_memory
 
 
 @torch.library.custom_op("keras_tdl::linear_cross_entropy_sum", mutates_args=())
@@ -119,10 +120,9 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Any, ...]) -> None:
 def _is_one(upstream: torch.Tensor) -> bool:
     """Whether it is 1, as in most uses, and can be seen at no cost: then nothing as large as the kernel is made again.
 
-    Not if there may be a second derivative, which has to fail, nor of a tensor without numbers.
+    Not if there may be a second derivative, which has to fail.
     """
-    hidden = torch.compiler.is_compiling() or torch.is_grad_enabled() or type(upstream) is not torch.Tensor
-    return not hidden and upstream.device.type == "cpu" and upstream.item() == 1.0
+    return not torch.is_grad_enabled() and in_memory([upstream]) and upstream.item() == 1.0
 
 
 def _gradients(ctx: Any, upstream: torch.Tensor, *_: Any) -> tuple[Any, ...]:

@@ -85,7 +85,7 @@ def _gradient(
 def _kernel(function: Any, constants: tuple[Any, ...], tensors: Sequence[torch.Tensor]) -> Kernel | None:
     """PyTorch's own way to the function, if there is one that is right for these constants."""
     kernels = KERNELS.get(function.kernel, ())
-    if not kernels or not _in_memory(tensors) or any(t.dtype != torch.float32 or 0 in t.shape for t in tensors):
+    if not kernels or not in_memory(tensors) or any(t.dtype != torch.float32 or 0 in t.shape for t in tensors):
         return None
     return next((kernel for kernel in kernels if kernel.fits(*constants)), None)
 
@@ -101,12 +101,13 @@ def _with_constants(step: Step, constants: tuple[Any, ...], before: int = 0) -> 
 
 def _in_blocks(tensors: Sequence[torch.Tensor]) -> bool:
     """Whether a chain of operations is to be taken block by block: on an accelerator that would starve it."""
-    return is_large(tensors) and _in_memory(tensors)
+    return is_large(tensors) and in_memory(tensors)
 
 
-def _in_memory(tensors: Sequence[torch.Tensor]) -> bool:
+def in_memory(tensors: Sequence[torch.Tensor]) -> bool:
     """Whether they are numbers in a CPU's memory, to which an operation may write."""
-    if torch.compiler.is_compiling() or any(tensor.device.type != "cpu" for tensor in tensors):
+    plain = (torch.Tensor, torch.nn.Parameter)  # a subclass may be a stand-in, or spread over devices
+    if torch.compiler.is_compiling() or any(t.device.type != "cpu" or type(t) not in plain for t in tensors):
         return False
     try:
         return all(tensor.data_ptr() for tensor in tensors)
@@ -167,7 +168,9 @@ def apply(function: Any, constants: tuple[Any, ...], *tensors: Any) -> Any:
     # a file to run has no gradients, and neither ONNX nor TorchScript such a function; and without gradients
     # torch.compile would hand over a context that `forward` does not take, and leave the graph
     is_moving = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-    is_for_a_file = torch.onnx.is_in_onnx_export() or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+    # PyTorch documents is_tracing, but does not list it among the module's public names
+    is_tracing = torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+    is_for_a_file = torch.onnx.is_in_onnx_export() or is_tracing
     if is_for_a_file or (torch.compiler.is_compiling() and not is_moving):
         return function.value(*join(constants, tensors))
     return _WithGradient.apply(function, constants, *tensors)

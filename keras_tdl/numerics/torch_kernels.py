@@ -71,7 +71,7 @@ def _silu(out: torch.Tensor, x: torch.Tensor, beta: float) -> None:
 
 
 def _silu_gradient(out: torch.Tensor, upstream: torch.Tensor, x: torch.Tensor, beta: float) -> None:
-    torch.clamp(x, -LARGEST, LARGEST, out=out)
+    torch.clamp(x, max=LARGEST, out=out)
     _aten.silu_backward.grad_input(upstream, out, grad_input=out)
     if (far := _far(x)) is not None:
         few, root = _tail(x[far])
