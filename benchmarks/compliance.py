@@ -5,6 +5,7 @@ activations, activation layers and losses, on three backends.
 """
 
 import argparse
+import hashlib
 import json
 import re
 import sys
@@ -26,6 +27,8 @@ from keras_tdl.testing import Case, Check, Result, cases, checks_for, run
 
 FILE = Path(__file__).parent.parent / "docs" / "compliance.json"
 COMMAND = "python -m benchmarks.compliance"
+#: Files of the harness that only start processes and find targets: no result depends on them.
+AROUND = ("worker.py", "worker_process.py", "workers.py", "targets.py")
 #: Which result stands for several: the first of these that one of them has.
 WORST_FIRST = ("fail", "keras", "expected failure", "pass", "not run")
 #: What is worse than what: a check that no longer runs is worse than one that passes.
@@ -166,9 +169,24 @@ def load() -> Table:
     return json.loads(FILE.read_text(encoding="utf-8"))
 
 
+def digest() -> str:
+    """A digest of the checks and of the cases of Keras's own: with the versions, what their results depend on."""
+    testing = [path for path in (FILE.parent.parent / "keras_tdl" / "testing").rglob("*.*") if path.name not in AROUND]
+    files = sorted([*testing, *Path(__file__).parent.glob("keras_*.py")])
+    texts = [path.read_bytes() for path in files if path.suffix in (".py", ".json")]
+    return hashlib.sha256(b"\0".join(texts)).hexdigest()[:16]
+
+
+def other_versions(table: Table, backend: str) -> list[str]:
+    """Keras and the backend, where they are not of the table's versions."""
+    installed = versions()
+    return [f"{name} {installed[name]}" for name in ("keras", backend) if installed[name] != table["versions"][name]]
+
+
 def text_of(table: Table) -> str:
     """The table as JSON, one line a check."""
-    lines = ["{", f'"versions": {_compact(table["versions"])},', '"subjects": {']
+    heads = [f'"{key}": {_compact(table[key])},' for key in ("versions", "digest")]
+    lines = ["{", *heads, '"subjects": {']
     for number, (name, row) in enumerate(table["subjects"].items(), 1):
         facts = {key: value for key, value in row.items() if key != "checks"}
         lines.append(f'{_compact(name)}: {_compact(facts)[:-1]}, "checks": {{')
@@ -191,7 +209,7 @@ def joined(parts: Mapping[str, dict[str, dict[str, Cell]]]) -> Table:
             check.name: {backend: parts[backend][name][check.name] for backend in parts} for check in subject.checks
         }
         rows[name] = {**row, "checks": checks}
-    return {"versions": versions(), "subjects": rows}
+    return {"versions": versions(), "digest": digest(), "subjects": rows}
 
 
 def measure(file: Path) -> None:

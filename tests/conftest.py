@@ -1,13 +1,16 @@
 """The backends under test: which run, what each one ran, and that none of them ran nothing."""
 
 import os
+import shutil
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from timetable import Timetable, backend_that_ran
 
 # Before Keras is imported. One thread a worker, since there is a worker for every backend; no accelerator, since the
 # tolerances are those of the CPU's arithmetic.
@@ -19,14 +22,18 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "agg")
 
 RAN = ("passed", "failed", "xfailed")
-#: The property with which a test says that a cell of the compliance table has become better.
-BETTER = "better than committed"
+#: The mark of tests that need no backend, and their row in the table.
+FREE, FREE_ROW = "backend_free", "no backend"
+#: The property with which a test says that a cell of the compliance table is another one, and need not fail for it.
+OTHER = "other than committed"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--backend", action="append", metavar="NAME", help="run on this backend only; may be given several times"
     )
+    parser.addoption("--all", action="store_true", help="run every check on every setting, and on all of Keras's own")
+    parser.addoption("--times", action="store_true", help="print where the time went: by file, check, entry and test")
     parser.addoption(
         "--site", type=Path, metavar="FOLDER", help="the site that mkdocs built; without it, nothing that reads it runs"
     )
@@ -44,14 +51,27 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
+    if os.environ.get("KERAS_BACKEND") == "jax":
+        keep_compiled_programs(config)
     if hasattr(config, "workerinput"):
         return
+    if config.getoption("times"):
+        config.pluginmanager.register(Timetable(), "timetable")
     if config.getoption("dist", "no") == "no":
         if config.getoption("backend"):
             raise pytest.UsageError("--backend chooses among workers. With -n0, set KERAS_BACKEND instead.")
         return
     config.option.tx = chosen(config.getoption("tx"), config.getoption("backend"))
     config.pluginmanager.register(Backends([backend_of(spec) for spec in config.option.tx]), "backends")
+
+
+def keep_compiled_programs(config: pytest.Config) -> None:
+    """Keeps what JAX compiles in files until the run ends: many tests compile the same program."""
+    folder = tempfile.mkdtemp(prefix="jax-programs-")
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 
 def backend_of(spec: str) -> str:
@@ -68,6 +88,16 @@ def chosen(specs: list[str], backends: list[str] | None) -> list[str]:
     return [spec for name, spec in known.items() if not backends or name in backends]
 
 
+@pytest.hookimpl(trylast=True)  # after -k
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves what needs no backend to one worker."""
+    needing = [item for item in items if not item.get_closest_marker(FREE)]
+    getattr(config, "workeroutput", {})["asked"] = bool(needing) or not items
+    if not getattr(config, "workerinput", {}).get("runs_backend_free", True):
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker(FREE)])
+        items[:] = needing
+
+
 @pytest.fixture(scope="module", autouse=True)
 def compiled_code_is_forgotten() -> Generator[None, None, None]:
     """JAX keeps whatever it compiled: gigabytes over the whole suite."""
@@ -76,30 +106,58 @@ def compiled_code_is_forgotten() -> Generator[None, None, None]:
         sys.modules["jax"].clear_caches()
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker tells how many GB it took at most, together with the largest process that it started."""
+    if hasattr(session.config, "workeroutput") and sys.platform != "win32":
+        import resource
+
+        # in bytes on macOS, in KB elsewhere
+        unit = 1 if sys.platform == "darwin" else 1024
+        peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        session.config.workeroutput["peak"] = sum(peaks) * unit / 1e9
+
+
 class Backends:
     """Counts what each backend ran, prints it, and fails the run for a backend that ran nothing."""
 
     def __init__(self, expected: Iterable[str]) -> None:
-        self.counts: dict[str, Counter[str]] = {name: Counter() for name in expected}
+        self.expected = tuple(expected)
+        self.counts: dict[str, Counter[str]] = {name: Counter() for name in (*self.expected, FREE_ROW)}
         self.failures: dict[str, list[str]] = {name: [] for name in self.counts}
-        self.better: list[str] = []
+        self.other: list[str] = []
+        self.outputs: dict[str, dict[str, Any]] = {}
         self.reporting = False
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        node.workerinput["runs_backend_free"] = node.gateway.spec.env["KERAS_BACKEND"] == self.expected[-1]
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        self.outputs[node.gateway.spec.env["KERAS_BACKEND"]] = getattr(node, "workeroutput", {})
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if self.reporting:
             return
-        backend = report.node.gateway.spec.env["KERAS_BACKEND"]  # type: ignore[attr-defined]
+        backend = backend_that_ran(report)
         outcome = outcome_of(report)
+        row = FREE_ROW if FREE in report.keywords else backend
         if outcome:
-            self.counts[backend][outcome] += 1
+            self.counts[row][outcome] += 1
         if outcome in ("failed", "error"):
-            self.failures[backend].append(report.nodeid)
+            self.failures[row].append(report.nodeid)
         if report.when == "call":
-            self.better += [str(line) for name, line in report.user_properties if name == BETTER]
+            self.other += [str(line) for name, line in report.user_properties if name == OTHER]
+
+    def memory(self, name: str) -> str:
+        """What the worker of a backend took at most, in words."""
+        peak = self.outputs.get(name, {}).get("peak")
+        return f"; {peak:.1f} GB" if peak else ""
 
     def silent(self) -> list[str]:
-        """The backends that ran no test."""
-        return [name for name, count in self.counts.items() if not any(count[outcome] for outcome in RAN)]
+        """The backends that ran no test, though there was one for them."""
+        asked = [name for name in self.expected if self.outputs.get(name, {}).get("asked", True)]
+        return [name for name in asked if not any(self.counts[name][outcome] for outcome in RAN)]
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, Any, Any]:
@@ -123,12 +181,17 @@ class Backends:
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         terminalreporter.section("backends")
         for name, count in self.counts.items():
-            terminalreporter.write_line(f"{name:<12}{describe(count)}")
+            if name == FREE_ROW and not count:
+                continue
+            terminalreporter.write_line(f"{name:<12}{describe(count)}{self.memory(name)}")
             for nodeid in self.failures[name]:
                 terminalreporter.write_line(f"    {nodeid}")
-        if self.better:
-            terminalreporter.section(BETTER)
-            for line in [*self.better, "To commit them: python -m benchmarks.compliance"]:
+        if len(self.expected) > 1:
+            total = sum(output.get("peak", 0.0) for output in self.outputs.values())
+            terminalreporter.write_line(f"{'together':<12}at most {total:.1f} GB of memory")
+        if self.other:
+            terminalreporter.section(OTHER)
+            for line in [*self.other, "To commit them: python -m benchmarks.compliance"]:
                 terminalreporter.write_line(line)
 
 

@@ -11,6 +11,7 @@ from keras_tdl.catalogue import ActivationCard, Card, find
 from keras_tdl.catalogue.registry import state
 
 pytest_plugins = ("plugin_world",)
+pytestmark = pytest.mark.backend_free
 
 
 def run(code: str, module: str) -> types.ModuleType:

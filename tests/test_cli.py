@@ -18,6 +18,7 @@ from keras_tdl.cli.curve import HEIGHT, WIDTH, Curve, curve, draw
 from keras_tdl.cli.plain import plain, public_path
 
 pytest_plugins = ("plugin_world",)
+pytestmark = pytest.mark.backend_free
 
 NAMES = list(keras_tdl.catalogue())
 

@@ -1,4 +1,4 @@
-"""The command line of the harness: what it finds, says and writes, and that no code under check can stop it."""
+"""The command line of the harness: what it says and writes, and that no code under check can stop it."""
 
 import importlib
 import importlib.util
@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 import keras
 import pytest
+from author import MODULE
 from click.testing import CliRunner, Result
 
 import keras_tdl.testing
@@ -28,110 +29,17 @@ from keras_tdl.testing.worker import SKIPPED, work
 from keras_tdl.testing.worker_process import environment
 from keras_tdl.testing.workers import Outcome, Request, supervise
 
+pytestmark = pytest.mark.backend_free
+
 BACKEND = keras.config.backend()
-MODULE = '''
-import os
-import signal
-import sys
-import time
-
-import keras
-
-from keras_tdl.testing import Case
-
-register = keras.saving.register_keras_serializable("wrong")
-
-
-@register
-class Loses(keras.layers.Layer):
-    """Its config loses an argument, and its output shape is wrong."""
-
-    def __init__(self, units, factor=2.0, **kwargs):
-        super().__init__(**kwargs)
-        self.units = units
-        self.factor = factor
-
-    def build(self, shape):
-        self.kernel = self.add_weight(shape=(shape[-1], self.units))
-
-    def call(self, x):
-        print("not JSON", flush=True)
-        sys.__stdout__.write("nor this")
-        return keras.ops.matmul(x, self.kernel) * self.factor
-
-    def compute_output_shape(self, shape):
-        return (*shape[:-1], self.units + 1)
-
-    def get_config(self):
-        return {**super().get_config(), "units": self.units}
-
-
-@register
-class Hangs(keras.layers.Layer):
-    def call(self, x):
-        time.sleep(600)
-        return x
-
-
-@register
-class Killed(keras.layers.Layer):
-    def call(self, x):
-        return x
-
-    def get_config(self):
-        print("the last words", flush=True)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-@register
-class Exits(keras.layers.Layer):
-    def call(self, x):
-        return x
-
-    def get_config(self):
-        os._exit(9)
-
-
-@register
-class NeedsFour(keras.layers.Layer):
-    def build(self, shape):
-        if shape[-1] != 4:
-            raise ValueError(f"4 features are needed, not {shape[-1]}")
-
-    def call(self, x):
-        return x
-
-
-CASES = [
-    Case(Hangs, inputs=(3,)),
-    Case(Killed, inputs=(3,)),
-    Case(Exits, inputs=(3,), expected_failures={"config.complete": "it exits"}),
-    Case(NeedsFour, inputs=(3,)),
-    Case(NeedsFour, inputs=(4,), expected_failures={"config.complete": "out of habit"}),
-    Case(keras.layers.Dropout, {"rate": 0.5}, inputs=(3,)),
-]
-MIXED = [*CASES, 3]
-'''
-
 SLEEP = MODULE.splitlines().index("        time.sleep(600)") + 1
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a module of an author's, and nothing else."""
-    path = tmp_path_factory.mktemp("author")
-    (path / "wrong_layers.py").write_text(MODULE, encoding="utf-8")
-    (path / "broken_module.py").write_text("x = 1\n\ny = x / 0\n", encoding="utf-8")
-    (path / "unfinished.py").write_text("def f(x:\n", encoding="utf-8")
-    (path / "needs_more.py").write_text("import a_package_of_no_one\n", encoding="utf-8")
-    return path
-
-
 @pytest.fixture
-def inside(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(folder)
-    monkeypatch.syspath_prepend(folder)
-    return folder
+def inside(author: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(author)
+    monkeypatch.syspath_prepend(author)
+    return author
 
 
 def run(*arguments: str, **environ: str) -> Result:
@@ -141,87 +49,11 @@ def run(*arguments: str, **environ: str) -> Result:
     return result
 
 
-def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command as a user runs it."""
-    code = "from keras_tdl.cli import main; main()"
-    return subprocess.run([sys.executable, "-c", code, *arguments], cwd=folder, capture_output=True, text=True)
-
-
 @pytest.fixture(scope="module")
-def wrong(folder: Path) -> subprocess.CompletedProcess[str]:
-    """A layer with two faults, checked by the command in the author's folder."""
-    checks = ("case.builds", "config.complete", "shape.declared", "gradient.weights", "mask.kept", "purity.rows")
-    return command(
-        folder,
-        *("check", "wrong_layers:Loses", "--init", '{"units": 3, "factor": 1.5}', "--shape", "4"),
-        *("--backends", BACKEND, *(word for name in checks for word in ("--only", name)), "--skip", "purity.rows"),
-        *("--json", "r.json", "--junit", "r.xml", "--markdown", "r.md"),
-    )
-
-
-def test_the_output_names_each_fault_with_cause_and_program(wrong: subprocess.CompletedProcess[str]) -> None:
-    assert wrong.returncode == 1, wrong.stderr
-    output = wrong.stdout
-    assert "Loses[units=3,factor=1.5]" in output
-    assert "sample inputs: float32 of shape (4,)" in output
-    lines = {line.split()[0]: line.split()[1:] for line in output.splitlines() if line.strip()}
-    assert lines["config.complete"][0] == lines["shape.declared"][0] == "✗"
-    assert lines["mask.kept"][0] == "–"
-    assert lines["purity.rows"] == ["–", "skipped", "on", "request"]
-    assert "gradient.weights" not in lines
-    assert f"{BACKEND}: 6 checks expected, 4 ran: 2 passed, 2 failed; 2 not run" in output
-    assert "factor" in output.partition("fail     config.complete")[2].partition("contract:")[0]
-    shape = output.partition("fail     shape.declared")[2]
-    for text in ("contract:", "(5, 4)", "(5, 3)", "likely cause: compute_output_shape()", "to reproduce:"):
-        assert text in shape
-    assert "from wrong_layers import Loses" in shape
-    assert "Traceback" not in output + wrong.stderr
-
-
-def test_progress_is_told_line_by_line(wrong: subprocess.CompletedProcess[str]) -> None:
-    told = [line for line in wrong.stderr.splitlines() if line.startswith(f"{BACKEND}: ")]
-    assert told == [
-        f"{BACKEND}: 6 checks",
-        f"{BACKEND}: failed: Loses[units=3,factor=1.5] · config.complete",
-        f"{BACKEND}: failed: Loses[units=3,factor=1.5] · shape.declared",
-        f"{BACKEND}: done",
-    ]
-
-
-def test_the_files_agree(wrong: subprocess.CompletedProcess[str], folder: Path) -> None:
-    content = json.loads((folder / "r.json").read_text(encoding="utf-8"))
-    (backend,) = content["backends"]
-    assert content["counts"] == backend["counts"]
-    assert content["counts"] == {
-        **{"expected": 6, "ran": 4, "pass": 2, "fail": 2, "not_run": 2, "expected_failure": 0, "keras": 0}
-    }
-    assert content["exit_code"] == 1
-    assert backend["versions"]["keras"] == keras.__version__
-    assert {"python", "numpy", BACKEND} < set(backend["versions"])
-    (report,) = content["reports"]
-    assert [result["check"] for result in report["results"] if result["status"] == "fail"] == [
-        "config.complete",
-        "shape.declared",
-    ]
-    (suite,) = ElementTree.parse(folder / "r.xml").getroot()
-    assert (suite.get("tests"), suite.get("failures"), suite.get("errors"), suite.get("skipped")) == (
-        "6",
-        "2",
-        "0",
-        "2",
-    )
-    assert [t.get("name") for t in suite if t.find("failure") is not None] == ["config.complete", "shape.declared"]
-    markdown = (folder / "r.md").read_text(encoding="utf-8")
-    assert "| `config.complete` | ✗ |" in markdown
-    assert f"### Loses\\[units=3,factor=1.5\\]: `shape.declared` on {BACKEND}" in markdown
-    assert markdown.count("```python\n") == 2
-
-
-@pytest.fixture(scope="module")
-def lost(folder: Path) -> Outcome:
+def lost(author: Path) -> Outcome:
     """Layers that hang, die and exit, and what comes after them."""
     before = os.getcwd()
-    os.chdir(folder)
+    os.chdir(author)
     try:
         request = Request(["wrong_layers:CASES"], only=["case.builds", "config.complete"])
         (outcome,) = supervise(request, [BACKEND], limit=8.0)

@@ -1,4 +1,4 @@
-"""The compliance table: complete, none of ours fails, and no cell of Keras's own is worse than committed."""
+"""The compliance table: complete, none of ours fails, every failure of Keras's is explained."""
 
 import inspect
 
@@ -9,32 +9,12 @@ from benchmarks import compliance
 from benchmarks.keras_own import CASES
 from keras_tdl.testing import Result
 
-BACKEND = keras.config.backend()
+pytestmark = pytest.mark.backend_free
+
 COMMITTED = compliance.load()
 SUBJECTS = compliance.subjects()
 KERAS = {name: subject for name, subject in SUBJECTS.items() if subject.origin == "keras"}
 UPDATE = f"Update the table: {compliance.COMMAND}"
-
-
-def others() -> list[str]:
-    """The versions that are not those of the committed table."""
-    installed = compliance.versions()
-    return [f"{n} {installed[n]}" for n in ("keras", BACKEND) if installed[n] != COMMITTED["versions"][n]]
-
-
-@pytest.mark.skipif(bool(others()), reason=f"{', '.join(others())}: other versions than docs/compliance.json has")
-@pytest.mark.parametrize(
-    ("subject", "check"),
-    [pytest.param(s, check, id=f"{name}-{check.name}") for name, s in KERAS.items() for check in s.checks],
-)
-def test_keras_own(subject, check, record_property):
-    committed = COMMITTED["subjects"].get(subject.name, {"checks": {}})["checks"].get(check.name, {}).get(BACKEND)
-    cell = subject.cell(check)
-    verdict = compliance.verdict(committed, cell)
-    line = compliance.line_of(subject.name, check.name, BACKEND, committed, cell)
-    assert verdict != "worse", line
-    if verdict == "better":
-        record_property("better than committed", line)
 
 
 def test_the_table_has_all_subjects_and_checks():
@@ -136,7 +116,11 @@ def test_verdict(before, now, want):
 
 def table(**cells):
     checks = {name: {"jax": {"status": status}} for name, status in cells.items()}
-    return {"versions": {}, "subjects": {"keras>f": {"origin": "keras", "kind": "loss", "checks": checks}}}
+    return {
+        "versions": {},
+        "digest": "",
+        "subjects": {"keras>f": {"origin": "keras", "kind": "loss", "checks": checks}},
+    }
 
 
 def test_compare_names_the_cells():

@@ -12,6 +12,8 @@ import pytest
 import keras_tdl
 from benchmarks import compliance
 
+pytestmark = pytest.mark.backend_free
+
 sys.path.insert(0, str(Path(__file__).parent.parent / "docs" / "hooks"))
 hook = importlib.import_module("compliance")
 reasons = importlib.import_module("compliance_reasons")

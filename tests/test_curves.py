@@ -59,12 +59,14 @@ def test_bars_are_the_functions(site, name):
         assert_close(bars["curves"][key], [np.asarray(fresh)[0]], f"{name} at {scores}")
 
 
+@pytest.mark.backend_free
 def test_each_entry_has_a_page_and_each_page_an_entry(site):
     expected = {reference.path_of(entry.card).removesuffix(".md") for entry in OWN.values()}
     found = {name for name in pages(site) if name.startswith("reference/") and name != "reference/index"}
     assert found == expected
 
 
+@pytest.mark.backend_free
 def test_every_activation_and_loss_is_drawn():
     with_curve = {name for name, entry in OWN.items() if entry.card.kind in ("activation", "loss")}
     assert set(DRAWN) == with_curve

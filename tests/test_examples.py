@@ -53,6 +53,7 @@ def percent(text):
     return float(text.rstrip("%")) / 100
 
 
+@pytest.mark.backend_free
 def test_every_script_is_tested():
     assert set(FILES) == {path.stem for path in EXAMPLES.glob("*.py") if not path.stem.startswith("_")}
 
@@ -173,6 +174,7 @@ def test_cifar10_path(tmp_path):
     assert keras.saving.load_model(out / "model.keras").input_shape == (None, 32, 32, 3)
 
 
+@pytest.mark.backend_free
 @pytest.mark.parametrize(
     ("flag", "value", "message"), [("--backend", "theano", "choose from"), ("--epochs", "x", "int")]
 )

@@ -14,6 +14,8 @@ import pytest
 
 import keras_tdl
 
+pytestmark = pytest.mark.backend_free
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("[!_]*.py"))

@@ -68,6 +68,7 @@ def test_a_mutant_on_several_devices_is_found():
     assert "DividesByTheDevices" in result.stdout
 
 
+@pytest.mark.backend_free
 def test_every_check_finds_a_mutant():
     assert sorted({one.name for one in all_checks()} - {mutant.check for mutant in MUTANTS}) == []
     assert len({str(mutant) for mutant in MUTANTS}) == len(MUTANTS) >= 65

@@ -113,7 +113,11 @@ CARD = register(
             Parameter(name="surrogate", default="sigmoid", valid="a surrogate's name, or a registered function"),
             Parameter(name="scale", default=None, valid="None or a number above 0", slider=(0.5, 10.0)),
         ),
-        settings=({"threshold": -0.5, "scale": 0.9}, {"surrogate": "straight_through"}),
+        settings=(
+            {"threshold": -0.5, "scale": 0.9},
+            {"surrogate": "straight_through"},
+            {"threshold": -0.5, "surrogate": "straight_through", "scale": 0.9},
+        ),
         built_in="keras.ops.sign is 0 at 0 and has no gradient.",
         book="1.3",
         sources=(Source(authors="B. Widrow, M. E. Hoff", year=1960, title="Adaptive Switching Circuits"),),

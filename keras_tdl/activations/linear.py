@@ -106,7 +106,11 @@ CARD = register(
         gradient_formula="a",
         parameters=(Parameter(name="slope", default=1.0, valid="a finite number", slider=(-4.0, 4.0), trainable=True),),
         settings=({"slope": 4.0}, {"slope": -0.3}),
-        class_settings=({"trainable": True, "slope": 0.7}, {"trainable": True, "shared_axes": [1]}),
+        class_settings=(
+            {"trainable": True, "slope": 0.7},
+            {"trainable": True, "shared_axes": [1]},
+            {"slope": 0.7, "trainable": True, "shared_axes": [1]},
+        ),
         built_in="Keras has the identity, without a slope.",
         book="2.3",
         erratum="Section 1.10 lets a network of identity units learn XOR; it reaches 0.5 everywhere at best.",

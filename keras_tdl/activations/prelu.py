@@ -127,6 +127,7 @@ CARD = register(
         class_settings=(
             {"alpha_initializer": 0.1, "shared_axes": [1]},
             {"alpha_regularizer": "l2", "alpha_constraint": "non_neg"},
+            {"alpha_initializer": 0.1, "alpha_regularizer": "l2", "alpha_constraint": "non_neg", "shared_axes": [1]},
         ),
         built_in="Keras 3.15.1 starts at 0 (a plain ReLU) and learns a slope for each element, not each channel.",
         book="2.7",

@@ -139,6 +139,7 @@ CARD = register(
             {"surrogate": "fast_sigmoid"},
             {"surrogate": "atan"},
             {"surrogate": "gaussian", "scale": 1.3},
+            {"threshold": 1.5, "surrogate": "triangular", "scale": 0.7},
         ),
         built_in="keras.ops.heaviside in a hidden layer has no gradient on TensorFlow and JAX, and raises on PyTorch.",
         book="2.2",

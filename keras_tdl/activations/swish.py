@@ -131,7 +131,11 @@ CARD = register(
         gradient_formula=r"\sigma(\beta x)\left(1+\beta x\,\sigma(-\beta x)\right)",
         parameters=(Parameter(name="beta", default=1.0, valid="a finite number", slider=(-2.0, 10.0), trainable=True),),
         settings=({"beta": 1.7}, {"beta": -0.4}, {"beta": 0.0}),
-        class_settings=({"trainable": True, "beta": 1.3}, {"trainable": True, "shared_axes": [1]}),
+        class_settings=(
+            {"trainable": True, "beta": 1.3},
+            {"trainable": True, "shared_axes": [1]},
+            {"beta": 1.3, "trainable": True, "shared_axes": [1]},
+        ),
         built_in="Keras 3.15.1: NaN at -inf, gradient NaN at ±inf and 0 below about -88; no beta.",
         book="2.9",
         erratum="The book divides by 1 - e^-x and prints 4.0746 at 4; it is 1 + e^-x and 3.928055160151634. "

@@ -178,6 +178,14 @@ CARD = register(
             {"from_logits": True, "gamma": 0.5},
             {"gamma": 0.5, "apply_class_balancing": True},
             {"from_logits": True, "label_smoothing": 0.1, "apply_class_balancing": True, "alpha": 0.75},
+            {
+                "apply_class_balancing": True,
+                "alpha": 0.75,
+                "gamma": 0.5,
+                "from_logits": True,
+                "label_smoothing": 0.1,
+                "axis": 1,
+            },
         ),
         # with gamma 2 and smoothed labels a product of four sums, each right to about 1 ULP
         budget=Budget(value=6.0),

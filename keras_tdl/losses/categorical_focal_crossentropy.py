@@ -165,6 +165,7 @@ CARD = register(
             {"from_logits": True, "gamma": 0.5, "label_smoothing": 0.1},
             {"gamma": 0.5},
             {"from_logits": True, "alpha": [0.5, 1.0, 2.0, 0.0]},
+            {"alpha": [0.5, 1.0, 2.0, 0.0], "gamma": 0.5, "from_logits": True, "label_smoothing": 0.1, "axis": 1},
         ),
         # with gamma 2, the cube of a sum of exponentials, each right to 1.2 ULP on TensorFlow
         budget=Budget(value=6.0),

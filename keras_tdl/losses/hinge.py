@@ -124,7 +124,7 @@ CARD = register(
             Parameter(name="labels", default="signed", valid="'signed' or 'binary'"),
             Parameter(name="margin", default=1.0, valid="a number above 0", slider=(0.1, 3.0)),
         ),
-        settings=({"labels": "binary"}, {"margin": 0.3}, {"margin": 2.0}),
+        settings=({"labels": "binary"}, {"margin": 0.3}, {"margin": 2.0}, {"labels": "binary", "margin": 0.3}),
         built_in="Keras 3.15.1 guesses the label format from each batch: a batch of signed labels that are all 1 is "
         "read as binary, and a batch with a stray label is not converted; there is no margin.",
         book="3.1",

@@ -177,6 +177,7 @@ CARD = register(
             {"from_logits": True},
             {"target_from_logits": True},
             {"from_logits": True, "target_from_logits": True},
+            {"from_logits": True, "target_from_logits": True, "axis": 1},
         ),
         # between logits and probabilities its terms cancel
         budget=Budget(value=8.0),

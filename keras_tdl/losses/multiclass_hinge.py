@@ -219,6 +219,13 @@ CARD = register(
             {"method": "one_vs_rest", "margin": 0.3},
             {"labels": "one_hot", "margin": 2.0},
             {"method": "weston_watkins", "labels": "one_hot", "class_weight": [0.5, 1.0, 2.0, 0.0]},
+            {
+                "method": "weston_watkins",
+                "labels": "one_hot",
+                "margin": 0.3,
+                "axis": 1,
+                "class_weight": [0.5, 1.0, 2.0, 0.0],
+            },
         ),
         built_in="Keras 3.15.1 has CategoricalHinge, which is Crammer-Singer's with margin 1 and one-hot labels only "
         "while a rival's score is above 0: it counts negative rival scores as 0.",

@@ -137,7 +137,11 @@ CARD = register(
             Parameter(name="axis", default=-1, valid="an axis of y_pred"),
             Parameter(name="class_weight", default=None, valid="None or one number from 0 for each class"),
         ),
-        settings=({"ignore_class": 2}, {"class_weight": [0.5, 1.0, 2.0, 0.0]}),
+        settings=(
+            {"ignore_class": 2},
+            {"class_weight": [0.5, 1.0, 2.0, 0.0]},
+            {"ignore_class": 2, "axis": 1, "class_weight": [0.5, 1.0, 2.0, 0.0]},
+        ),
         built_in="Keras 3.15.1 has none.",
         book="table 6",
         erratum="Table 6 pairs it with softmax; it takes log-probabilities, as log-softmax gives them.",

@@ -178,6 +178,13 @@ CARD = register(
             {"from_logits": True, "label_smoothing": 0.1},
             {"label_smoothing": 0.1},
             {"from_logits": True, "class_weight": [0.5, 1.0, 2.0, 0.0]},
+            {
+                "from_logits": True,
+                "ignore_class": 2,
+                "axis": 1,
+                "label_smoothing": 0.1,
+                "class_weight": [0.5, 1.0, 2.0, 0.0],
+            },
         ),
         built_in="Keras 3.15.1 clips probabilities at 1e-7 (16.118 for 18.421 at 1e-8, gradient 0), loses axis on "
         "save, and cannot smooth labels or weigh classes of targets of rank above 1.",

@@ -15,6 +15,7 @@ FUNCTIONS = ("activation.function", "loss.function")
 
 Tier = Literal["core", "numerics", "deploy"]
 Severity = Literal["must", "should", "info"]
+Dependence = Literal["configuration", "numbers"]
 
 
 class NotRun(unittest.SkipTest):
@@ -64,6 +65,7 @@ class Check:
     tier: Tier
     severity: Severity
     cause: str
+    depends_on: Dependence
 
     @property
     def contract(self) -> str:
@@ -89,7 +91,12 @@ _checks: dict[str, Check] = {}
 
 
 def check_of(
-    *forms: str, name: str, tier: Tier = "core", severity: Severity = "must", cause: str = ""
+    *forms: str,
+    name: str,
+    tier: Tier = "core",
+    severity: Severity = "must",
+    cause: str = "",
+    depends_on: Dependence | None = None,
 ) -> Callable[[Callable[[Case], None]], Callable[[Case], None]]:
     """Registers a check for cases of these forms, such as `activation.function`.
 
@@ -102,6 +109,9 @@ def check_of(
         tier: `core`, `numerics` or `deploy`, which starts processes and writes files.
         severity: `must`; `should`; `info`, which never fails a report.
         cause: The likely cause of a failure.
+        depends_on: What its result depends on: `numbers`, the values of the arguments, so that it runs on every
+            setting; or `configuration`, which arguments there are, so that `parametrize` runs it on few. By default
+            `numbers` for the tier `numerics`, `configuration` for the others.
 
     Raises:
         ValueError: If the name is taken.
@@ -110,7 +120,8 @@ def check_of(
     def register(function: Callable[[Case], None]) -> Callable[[Case], None]:
         if name in _checks:
             raise ValueError(f"Expected a check name that is not taken. Received: {name!r}.")
-        _checks[name] = Check(name, function, forms, tier, severity, cause)
+        dependence = depends_on or ("numbers" if tier == "numerics" else "configuration")
+        _checks[name] = Check(name, function, forms, tier, severity, cause, dependence)
         return function
 
     return register

@@ -12,6 +12,7 @@ import keras
 
 from keras_tdl.testing.case import Case
 from keras_tdl.testing.faults import find_fault
+from keras_tdl.testing.planning import plan
 from keras_tdl.testing.registry import Check, Failure, NotRun, Tier, checks_for, find_check
 from keras_tdl.testing.report import Report, Result
 from keras_tdl.testing.snippets import snippet
@@ -150,12 +151,18 @@ def described(case: Case) -> str:
     return f"{case.dtype} of shape {case.inputs}, without the batch axis"
 
 
-def parametrize(cases: Iterable[Case], *, tiers: Sequence[Tier] = ("core", "numerics")) -> Any:
+def parametrize(
+    cases: Iterable[Case], *, tiers: Sequence[Tier] = ("core", "numerics"), every_setting: bool = False
+) -> Any:
     """A pytest decorator: one test for each case and check, with ids such as `Swish[beta=1.7]-gradient.oracle`.
+
+    Several cases of one subject are its settings. Checks of the numbers run on all of them. The others run on the
+    first, and on as few more as differ from it in all arguments: best one that gives every argument another value.
 
     Args:
         cases: The cases.
         tiers: Only the checks of these tiers.
+        every_setting: Whether every check runs on every case.
 
     Raises:
         ValueError: If an expected failure of a case is no check.
@@ -170,9 +177,8 @@ def parametrize(cases: Iterable[Case], *, tiers: Sequence[Tier] = ("core", "nume
     import pytest
 
     parameters = []
-    for case in cases:
-        for one in checks_for(case, tiers):
-            reason = case.expected_failures.get(one.name)
-            marks = () if reason is None else pytest.mark.xfail(reason=reason, strict=True)
-            parameters.append(pytest.param(case, one, id=f"{case}-{one.name}", marks=marks))
+    for case, one in plan(cases, tiers, every_setting):
+        reason = case.expected_failures.get(one.name)
+        marks = () if reason is None else pytest.mark.xfail(reason=reason, strict=True)
+        parameters.append(pytest.param(case, one, id=f"{case}-{one.name}", marks=marks))
     return pytest.mark.parametrize(("case", "check"), parameters)

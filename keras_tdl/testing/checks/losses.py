@@ -17,7 +17,7 @@ from keras_tdl.testing.samples import loss_batch
 CLASS = "loss.class"
 
 
-@check_of(FUNCTION, name="loss.extremes", cause="log(0), exp of a large number, or 0 times inf")
+@check_of(FUNCTION, name="loss.extremes", depends_on="numbers", cause="log(0), exp of a large number, or 0 times inf")
 def loss_extremes(case: Case) -> None:
     """Finite on logits of ±100 and on probabilities of 0 and 1, in value and gradient, eager and compiled."""
     predictions = case.predictions
@@ -38,6 +38,7 @@ def loss_extremes(case: Case) -> None:
 @check_of(
     FUNCTION,
     name="loss.confidently_wrong",
+    depends_on="numbers",
     cause="the gradient of a saturated sigmoid or softmax, or of clipped probabilities, is 0: compute from logits",
 )
 def loss_confidently_wrong(case: Case) -> None:
@@ -75,7 +76,7 @@ def loss_rows(case: Case) -> None:
     close([evaluate(lambda t, p: model([t, p]), batch.y_true, batch.y_pred)], [together], "a model's values", rtol=1e-6)
 
 
-@check_of(FUNCTION, name="loss.from_logits", cause="from_logits is ignored, or applied twice")
+@check_of(FUNCTION, name="loss.from_logits", depends_on="numbers", cause="from_logits is ignored, or applied twice")
 def loss_from_logits(case: Case) -> None:
     """On logits it equals the loss of the probabilities, where both are well-conditioned."""
     signature = inspect.signature(case.subject).parameters
@@ -147,7 +148,12 @@ def _each(case: Case, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
     return np.asarray(keras.ops.convert_to_numpy(case.make(reduction=None)(y_true, y_pred)))
 
 
-@check_of(CLASS, name="loss.function", cause="the class passes its arguments on wrongly, or reduces in call()")
+@check_of(
+    CLASS,
+    name="loss.function",
+    depends_on="numbers",
+    cause="the class passes its arguments on wrongly, or reduces in call()",
+)
 def loss_function(case: Case) -> None:
     """Without a reduction the class gives one loss for each sample: that of its function."""
     batch = loss_batch(case)
@@ -160,7 +166,12 @@ def loss_function(case: Case) -> None:
         close([got], [want if ignored is None else want * (batch.y_true != ignored)], "losses of the samples")
 
 
-@check_of(CLASS, name="loss.reductions", cause="call() reduces more than its last axis, or __call__ was overridden")
+@check_of(
+    CLASS,
+    name="loss.reductions",
+    depends_on="numbers",
+    cause="call() reduces more than its last axis, or __call__ was overridden",
+)
 def loss_reductions(case: Case) -> None:
     """Each of Keras's reductions is taken over the samples, with and without weights."""
     batch = loss_batch(case)
