@@ -1,9 +1,12 @@
 """Every example runs with --quick on the backend of this process and shows what it says it shows."""
 
+import contextlib
+import io
 import json
-import os
+import runpy
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import keras
@@ -27,17 +30,24 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """Runs an example once; returns its results, as saved and as printed, and its folder."""
+    """Runs an example once, in this process, which has imported all that it needs.
+
+    Returns its results, as saved and as printed, and its folder.
+    """
     done = {}
 
-    def run(name, *flags):
+    def run(name):
         if name not in done:
             out = tmp_path_factory.mktemp(name)
-            command = [sys.executable, str(EXAMPLES / f"{name}.py"), "--quick", "--out", str(out), *flags]
-            environment = {**os.environ, "KERAS_BACKEND": keras.backend.backend(), "PYTHONWARNINGS": "ignore"}
-            process = subprocess.run(command, env=environment, cwd=out, capture_output=True, text=True, timeout=300)
-            assert process.returncode == 0, process.stdout + process.stderr
-            done[name] = json.loads((out / "results.json").read_text()), process.stdout, out
+            printed = io.StringIO()
+            with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings(action="ignore"):
+                patch.chdir(out)
+                patch.syspath_prepend(EXAMPLES)
+                patch.setattr(sys, "argv", [str(EXAMPLES / f"{name}.py"), "--quick", "--out", str(out)])
+                with contextlib.redirect_stdout(printed):
+                    runpy.run_path(sys.argv[0], run_name="__main__")
+            keras.utils.clear_session()
+            done[name] = json.loads((out / "results.json").read_text()), printed.getvalue(), out
         return done[name]
 
     return run

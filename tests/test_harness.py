@@ -14,7 +14,8 @@ from mutants_losses import IgnoresSampleWeight
 
 from keras_tdl.activations.swish import CARD as SWISH
 from keras_tdl.activations.swish import Swish, swish
-from keras_tdl.testing import Case, cases, check, parametrize
+from keras_tdl.testing import Case, cases, check, checks_for, parametrize
+from keras_tdl.testing.planning import plan, representatives
 from keras_tdl.testing.running import BUILDS
 
 TESTS = Path(__file__).parent
@@ -158,6 +159,40 @@ def test_pytest_runs_a_test_a_check(tmp_path):
 def test_parametrize_makes_readable_ids():
     mark = parametrize([Case(Swish, {"beta": 1.7}, kind="activation")]).mark
     assert mark.args[1][0].id == "Swish[beta=1.7]-case.builds"
+
+
+class TestSettings:
+    """Which of several settings of one subject the checks of the configuration run on."""
+
+    @staticmethod
+    def told(*settings, **declared):
+        cases = [Case(Swish, init, kind="activation", **declared) for init in settings]
+        return [str(case) for case in representatives(cases)]
+
+    def test_the_first_and_one_that_differs_in_all(self):
+        settings = {}, {"beta": 2.0}, {"beta": 3.0}, {"trainable": True, "beta": 2.0}, {"trainable": True}
+        assert self.told(*settings) == ["Swish", "Swish[trainable=True,beta=2.0]"]
+
+    def test_several_where_none_differs_in_all(self):
+        settings = {}, {"beta": 2.0}, {"trainable": True}, {"beta": 3.0, "shared_axes": [1]}
+        assert self.told(*settings) == ["Swish", "Swish[beta=3.0,shared_axes=[1]]", "Swish[trainable=True]"]
+
+    def test_equal_arguments_are_no_settings(self):
+        assert self.told({"beta": 2.0}, {"beta": 2.0}) == ["Swish[beta=2.0]", "Swish[beta=2.0]"]
+
+    def test_numbers_run_on_all_and_expected_failures_where_they_are(self):
+        wrong = {"config.json": "for some reason"}
+        cases = [Case(Swish, init, kind="activation") for init in ({}, {"beta": 2.0}, {"beta": 3.0})]
+        cases.append(Case(Swish, {"beta": 4.0}, kind="activation", expected_failures=wrong))
+        ran = {
+            name: [case for case, one in plan(cases) if one.name == name] for name in ("value.oracle", "config.json")
+        }
+        assert ran == {"value.oracle": cases, "config.json": [cases[0], cases[1], cases[3]]}
+        assert len(plan(cases, every_setting=True)) == 4 * len(checks_for(cases[0]))
+
+    def test_other_inputs_are_another_subject(self):
+        cases = [Case(keras.layers.Dense, {"units": 2}, inputs=shape) for shape in ((3,), (4, 3))]
+        assert len(plan(cases)) == 2 * len(checks_for(cases[0]))
 
 
 def test_keras_s_own_objects_are_cases():

@@ -20,6 +20,7 @@ from keras_tdl.numerics import (
     weight_tensor,
     with_gradient,
 )
+from keras_tdl.numerics.labels import check_shares_shape
 
 METHODS = ("crammer_singer", "weston_watkins", "one_vs_rest")
 LABELS = ("index", "one_hot")
@@ -75,10 +76,12 @@ def multiclass_hinge(
     margin = check_number("margin", margin, above=0)
     y_pred = float_tensor(y_pred)
     take_indices = class_indices if labels == "index" else one_hot_indices
+    y_true = ops.convert_to_tensor(y_true)
     if labels == "one_hot":
-        y_true = ops.moveaxis(ops.convert_to_tensor(y_true), axis, -1)
+        check_shares_shape(y_true, y_pred, "labels='index'")
+        y_true = ops.moveaxis(y_true, axis, -1)
     y_pred = ops.moveaxis(y_pred, axis, -1)
-    index, counts, allowed = take_indices(ops.convert_to_tensor(y_true), y_pred)
+    index, counts, allowed = take_indices(y_true, y_pred)
     loss = _METHODS[method](index, y_pred, margin)
     if class_weight is not None:
         loss = loss * ops.take(weight_tensor("class_weight", class_weight, y_pred), ops.squeeze(index, -1))

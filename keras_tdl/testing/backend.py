@@ -19,12 +19,19 @@ def evaluate(function: Function, *inputs: Any, compiled: bool = False) -> np.nda
 
 def gradients(function: Function, *inputs: Any, wrt: Sequence[int] = (0,), compiled: bool = False) -> list[np.ndarray]:
     """Gradients of `sum(function(*inputs))` in the inputs `wrt`, as NumPy arrays; zeros where there is none."""
-    compute = _gradient_function(function, tuple(wrt))
-    compute = _compiled(compute) if compiled else compute
+    return value_with_gradients(function, *inputs, wrt=wrt, compiled=compiled)[1]
+
+
+def value_with_gradients(
+    function: Function, *inputs: Any, wrt: Sequence[int] = (0,), compiled: bool = False
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The value, and the gradients of its sum in the inputs `wrt`, by one call; zeros where there is no gradient."""
+    compute = _differentiated(_value_and_gradient_function, function, tuple(wrt), compiled=compiled)
     tensors = [tensor_of(x) for x in inputs]
-    return [
+    value, slopes = compute(*tensors)
+    return to_numpy(value), [
         np.zeros(tuple(tensors[i].shape), "float32") if g is None else to_numpy(g)
-        for i, g in zip(wrt, compute(*tensors), strict=True)
+        for i, g in zip(wrt, slopes, strict=True)
     ]
 
 
@@ -50,8 +57,7 @@ def value_and_gradients(
         mixed = sum(ops.sum(v * ops.cast(mix(tuple(v.shape)), v.dtype)) for v in values)
         return mixed, values
 
-    compute = _total_and_gradients(total)
-    values, slopes = (_compiled(compute) if compiled else compute)(*map(tensor_of, inputs))
+    values, slopes = _differentiated(_total_and_gradients, total, compiled=compiled)(*map(tensor_of, inputs))
     pairs = zip(slopes, inputs, strict=True)
     return [to_numpy(v) for v in values], [np.zeros(x.shape) if g is None else to_numpy(g) for g, x in pairs]
 
@@ -165,7 +171,19 @@ def to_numpy(tensor: Any) -> np.ndarray:
     return np.asarray(ops.convert_to_numpy(tensor))
 
 
-def _gradient_function(function: Function, wrt: tuple[int, ...]) -> Function:
+def _differentiated(transform: Callable[..., Function], function: Function, *more: Any, compiled: bool) -> Function:
+    """A function with its gradients, compiled if wanted: all of it, but on PyTorch the function alone.
+
+    That is how a model trains there. What calls autograd is compiled in pieces, each of which traces the function anew.
+    """
+    if not compiled:
+        return transform(function, *more)
+    if keras.config.backend() == "torch":
+        return transform(_compiled(function), *more)
+    return _compiled(transform(function, *more))
+
+
+def _value_and_gradient_function(function: Function, wrt: tuple[int, ...]) -> Function:
     backend = keras.config.backend()
     if backend == "tensorflow":
         import tensorflow as tf
@@ -174,7 +192,7 @@ def _gradient_function(function: Function, wrt: tuple[int, ...]) -> Function:
             with tf.GradientTape() as tape:
                 tape.watch([tensors[i] for i in wrt])
                 result = function(*tensors)
-            return tape.gradient(result, [tensors[i] for i in wrt])
+            return result, tape.gradient(result, [tensors[i] for i in wrt])
 
         return compute
     if backend == "jax":
@@ -183,7 +201,7 @@ def _gradient_function(function: Function, wrt: tuple[int, ...]) -> Function:
         def compute(*tensors: Any) -> Any:
             result, pullback = jax.vjp(function, *tensors)
             all_gradients = pullback(jax.numpy.ones_like(result))
-            return [all_gradients[i] for i in wrt]
+            return result, [all_gradients[i] for i in wrt]
 
         return compute
     import torch
@@ -192,8 +210,8 @@ def _gradient_function(function: Function, wrt: tuple[int, ...]) -> Function:
         leaves = [t.detach().requires_grad_(i in wrt) for i, t in enumerate(tensors)]
         result = function(*leaves)
         if not result.requires_grad:
-            return [None for _ in wrt]
-        return torch.autograd.grad(result.sum(), [leaves[i] for i in wrt], allow_unused=True)
+            return result, [None for _ in wrt]
+        return result.detach(), torch.autograd.grad(result.sum(), [leaves[i] for i in wrt], allow_unused=True)
 
     return compute
 

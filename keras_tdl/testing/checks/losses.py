@@ -6,7 +6,7 @@ import inspect
 import keras
 import numpy as np
 
-from keras_tdl.testing.backend import evaluate, gradients, modes
+from keras_tdl.testing.backend import evaluate, gradients, modes, value_with_gradients
 from keras_tdl.testing.calls import close
 from keras_tdl.testing.case import Case
 from keras_tdl.testing.checks.loss_values import FUNCTION
@@ -28,8 +28,7 @@ def loss_extremes(case: Case) -> None:
     if predictions == "probabilities":
         ends = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0.5, 0.5, 0, 0], [0, 0, 0, 1]], "float32")
     for compiled in modes(case.arguments):
-        value = evaluate(case.make(), batch.y_true, ends, compiled=compiled)
-        (gradient,) = gradients(case.make(), batch.y_true, ends, wrt=(1,), compiled=compiled)
+        value, (gradient,) = value_with_gradients(case.make(), batch.y_true, ends, wrt=(1,), compiled=compiled)
         for kind, got in (("values", value), ("gradients", gradient)):
             if not np.isfinite(got).all():
                 raise Failure(f"{kind} not finite", at=ends.tolist(), got=got.tolist())
@@ -49,8 +48,7 @@ def loss_confidently_wrong(case: Case) -> None:
     batch = loss_batch(case)
     hot = np.eye(4, dtype="float32")[batch.y_true] if labels == "index" else batch.y_true
     wrong = (30.0 - 60.0 * hot).astype("float32")
-    value = evaluate(case.make(), batch.y_true, wrong)
-    (gradient,) = gradients(case.make(), batch.y_true, wrong, wrt=(1,))
+    value, (gradient,) = value_with_gradients(case.make(), batch.y_true, wrong, wrt=(1,))
     size = np.abs(gradient).max(-1)
     if not (size[value > 1.0] > 1e-2).all():
         raise Failure("large losses without a gradient", at="logits ±30", got=float(size.min()), expected="above 0.01")
