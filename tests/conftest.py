@@ -24,6 +24,8 @@ os.environ.setdefault("MPLBACKEND", "agg")
 RAN = ("passed", "failed", "xfailed")
 #: The mark of tests that need no backend, and their row in the table.
 FREE, FREE_ROW = "backend_free", "no backend"
+#: How many tests this process has run.
+RAN_HERE = pytest.StashKey[int]()
 #: The property with which a test says that a cell of the compliance table is another one, and need not fail for it.
 OTHER = "other than committed"
 
@@ -61,8 +63,9 @@ def pytest_configure(config: pytest.Config) -> None:
         if config.getoption("backend"):
             raise pytest.UsageError("--backend chooses among workers. With -n0, set KERAS_BACKEND instead.")
         return
-    config.option.tx = chosen(config.getoption("tx"), config.getoption("backend"))
-    config.pluginmanager.register(Backends([backend_of(spec) for spec in config.option.tx]), "backends")
+    specs = chosen(config.getoption("tx"), config.getoption("backend"))
+    config.pluginmanager.register(Backends([backend_of(spec) for spec in specs]), "backends")
+    config.option.tx = [worker for spec in specs for worker in workers(spec, (os.cpu_count() or 1) // len(specs))]
 
 
 def keep_compiled_programs(config: pytest.Config) -> None:
@@ -88,21 +91,39 @@ def chosen(specs: list[str], backends: list[str] | None) -> list[str]:
     return [spec for name, spec in known.items() if not backends or name in backends]
 
 
+def workers(spec: str, count: int) -> list[str]:
+    """The specifications of a backend's workers, one of which has the given one: as many as there are cores for."""
+    name = dict(part.partition("=")[::2] for part in spec.split("//"))["id"]
+    return [spec, *(spec.replace(f"//id={name}", f"//id={name}-{number}") for number in range(2, count + 1))]
+
+
+def group_of(item: pytest.Item) -> str:
+    """What runs in one worker: the tests of a file, which may share fixtures, or of one case in the largest files."""
+    case = item.callspec.params.get("case") if hasattr(item, "callspec") else None
+    return item.nodeid.partition("::")[0] + (f"::{case}" if case is not None else "")
+
+
 @pytest.hookimpl(trylast=True)  # after -k
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves what needs no backend to one worker."""
+    """Leaves what needs no backend to one backend, and to each of a backend's workers its part of the rest."""
+    worker = getattr(config, "workerinput", {})
     needing = [item for item in items if not item.get_closest_marker(FREE)]
     getattr(config, "workeroutput", {})["asked"] = bool(needing) or not items
-    if not getattr(config, "workerinput", {}).get("runs_backend_free", True):
-        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker(FREE)])
-        items[:] = needing
+    kept = items if worker.get("runs_backend_free", True) else needing
+    groups = list(dict.fromkeys(map(group_of, kept)))
+    part, parts = worker.get("part", (0, 1))
+    mine = set(groups[part::parts])
+    kept = [item for item in kept if group_of(item) in mine]
+    left_out = set(items) - set(kept)
+    config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+    items[:] = kept
 
 
-@pytest.fixture(scope="module", autouse=True)
-def compiled_code_is_forgotten() -> Generator[None, None, None]:
-    """JAX keeps whatever it compiled: gigabytes over the whole suite."""
-    yield
-    if "jax" in sys.modules:
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """JAX keeps whatever it compiled: gigabytes over the whole suite. What is needed again is read from its file."""
+    item.session.stash[RAN_HERE] = ran = item.session.stash.get(RAN_HERE, 0) + 1
+    if "jax" in sys.modules and (ran % 200 == 0 or nextitem is None or nextitem.path != item.path):
         sys.modules["jax"].clear_caches()
 
 
@@ -125,20 +146,32 @@ class Backends:
         self.counts: dict[str, Counter[str]] = {name: Counter() for name in (*self.expected, FREE_ROW)}
         self.failures: dict[str, list[str]] = {name: [] for name in self.counts}
         self.other: list[str] = []
-        self.outputs: dict[str, dict[str, Any]] = {}
+        self.collected: set[str] = set()
+        self.outputs: dict[str, list[dict[str, Any]]] = {name: [] for name in self.counts}
         self.reporting = False
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        node.workerinput["runs_backend_free"] = node.gateway.spec.env["KERAS_BACKEND"] == self.expected[-1]
+        backend = node.gateway.spec.env["KERAS_BACKEND"]
+        same = [spec.id for spec in node.nodemanager.specs if spec.env["KERAS_BACKEND"] == backend]
+        node.workerinput["runs_backend_free"] = backend == self.expected[-1]
+        node.workerinput["part"] = same.index(node.gateway.id), len(same)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        self.outputs[node.gateway.spec.env["KERAS_BACKEND"]] = getattr(node, "workeroutput", {})
+        self.outputs[node.gateway.spec.env["KERAS_BACKEND"]].append(getattr(node, "workeroutput", {}))
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        self.session = session
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        self.collected.update(ids)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if self.reporting:
             return
+        self.session.testscollected = len(self.collected)  # xdist's own is what its last worker collected
         backend = backend_that_ran(report)
         outcome = outcome_of(report)
         row = FREE_ROW if FREE in report.keywords else backend
@@ -149,14 +182,13 @@ class Backends:
         if report.when == "call":
             self.other += [str(line) for name, line in report.user_properties if name == OTHER]
 
-    def memory(self, name: str) -> str:
-        """What the worker of a backend took at most, in words."""
-        peak = self.outputs.get(name, {}).get("peak")
-        return f"; {peak:.1f} GB" if peak else ""
+    def memory(self, *names: str) -> float:
+        """The GB that the workers of these backends took at most, each at its own time."""
+        return sum(output.get("peak", 0.0) for name in names for output in self.outputs[name])
 
     def silent(self) -> list[str]:
         """The backends that ran no test, though there was one for them."""
-        asked = [name for name in self.expected if self.outputs.get(name, {}).get("asked", True)]
+        asked = [n for n in self.expected if all(output.get("asked", True) for output in self.outputs[n] or [{}])]
         return [name for name in asked if not any(self.counts[name][outcome] for outcome in RAN)]
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -183,12 +215,12 @@ class Backends:
         for name, count in self.counts.items():
             if name == FREE_ROW and not count:
                 continue
-            terminalreporter.write_line(f"{name:<12}{describe(count)}{self.memory(name)}")
+            memory = f"; {self.memory(name):.1f} GB" if self.memory(name) else ""
+            terminalreporter.write_line(f"{name:<12}{describe(count)}{memory}")
             for nodeid in self.failures[name]:
                 terminalreporter.write_line(f"    {nodeid}")
         if len(self.expected) > 1:
-            total = sum(output.get("peak", 0.0) for output in self.outputs.values())
-            terminalreporter.write_line(f"{'together':<12}at most {total:.1f} GB of memory")
+            terminalreporter.write_line(f"{'together':<12}at most {self.memory(*self.expected):.1f} GB of memory")
         if self.other:
             terminalreporter.section(OTHER)
             for line in [*self.other, "To commit them: python -m benchmarks.compliance"]:

@@ -20,6 +20,13 @@ pytestmark = pytest.mark.backend_free
 OWN = [entry for entry in keras_tdl.catalogue().values() if entry.package == "keras_tdl"]
 
 
+@pytest.mark.parametrize(("name", "line", "after"), [("step", 0, [0.0]), ("relu", 1, [0.0]), ("sigmoid", 0, [])])
+def test_jumps_are_found(name, line, after):
+    drawn = drawing_of(name)
+    plot = drawn.evaluate()
+    assert [plot.x[i] for i in plot.breaks[plot.start][line]] == after
+
+
 def test_a_steep_line_is_no_jump():
     x = np.linspace(-6, 6, 121)
     assert points.jumps(lambda x: [np.tanh(40 * x)], x, [np.tanh(40 * x)]) == [[]]

@@ -1,7 +1,6 @@
 """The points of the site's curves are the formulas, on each backend."""
 
 import numpy as np
-import pytest
 
 import keras_tdl
 from keras_tdl.site import plots
@@ -30,10 +29,3 @@ def test_points_of_a_loss_are_the_formula():
     np.testing.assert_allclose(slope, -1 / x, rtol=1e-6)
     np.testing.assert_allclose(loss_0, -np.log1p(-x), rtol=1e-5)
     np.testing.assert_allclose(slope_0, 1 / (1 - x), rtol=1e-6)
-
-
-@pytest.mark.parametrize(("name", "line", "after"), [("step", 0, [0.0]), ("relu", 1, [0.0]), ("sigmoid", 0, [])])
-def test_jumps_are_found(name, line, after):
-    drawn = drawing_of(name)
-    plot = drawn.evaluate()
-    assert [plot.x[i] for i in plot.breaks[plot.start][line]] == after

@@ -9,6 +9,8 @@ import numpy as np
 from keras import ops
 
 Function = Callable[..., Any]
+#: On JAX each operation of an eager call is compiled for each shape, and a loop or attention anew in each call.
+EAGER_IS_SLOW = keras.config.backend() == "jax"
 
 
 def evaluate(function: Function, *inputs: Any, compiled: bool = False) -> np.ndarray:
@@ -50,6 +52,13 @@ def value_and_gradients(
     function: Function, inputs: Sequence[np.ndarray], compiled: bool = False
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Values of a function of flat inputs that returns a list, and gradients of a fixed mix of them in each input."""
+    return differentiated(function, compiled)(inputs)
+
+
+def differentiated(
+    function: Function, compiled: bool
+) -> Callable[[Sequence[np.ndarray]], tuple[list[np.ndarray], list[np.ndarray]]]:
+    """`value_and_gradients` as a function of the inputs, compiled once for all calls with the same shapes."""
 
     def total(*tensors: Any) -> tuple[Any, list[Any]]:
         values = function(*tensors)
@@ -57,14 +66,19 @@ def value_and_gradients(
         mixed = sum(ops.sum(v * ops.cast(mix(tuple(v.shape)), v.dtype)) for v in values)
         return mixed, values
 
-    values, slopes = _differentiated(_total_and_gradients, total, compiled=compiled)(*map(tensor_of, inputs))
-    pairs = zip(slopes, inputs, strict=True)
-    return [to_numpy(v) for v in values], [np.zeros(x.shape) if g is None else to_numpy(g) for g, x in pairs]
+    compute = _differentiated(_total_and_gradients, total, compiled=compiled)
+
+    def call(inputs: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        values, slopes = compute(*map(tensor_of, inputs))
+        pairs = zip(slopes, inputs, strict=True)
+        return [to_numpy(v) for v in values], [np.zeros(x.shape) if g is None else to_numpy(g) for g, x in pairs]
+
+    return call
 
 
 def for_many_calls(function: Function) -> Function:
-    """`function`, compiled on JAX, where each eager call of a loop or of attention is traced and compiled anew."""
-    return _compiled(function) if keras.config.backend() == "jax" else function
+    """`function`, compiled where `EAGER_IS_SLOW`."""
+    return _compiled(function) if EAGER_IS_SLOW else function
 
 
 def mix(shape: tuple[int, ...]) -> np.ndarray:
