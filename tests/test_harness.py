@@ -93,26 +93,29 @@ def test_a_case_that_cannot_be_built_fails_once(case):
     assert not report.ok
 
 
-@pytest.mark.parametrize(
-    ("case", "name"),
-    [
-        (Case(log_of_one_plus_exp), "value.finite"),
-        (Case(mutants_layers.UpcastsUnderMixedPrecision, {"factor": 1.5}, (3,)), "dtype.policies"),
-        (Case(IgnoresSampleWeight, labels="real", predictions="real"), "loss.weights"),
-    ],
-    ids=["function", "layer", "loss"],
-)
-def test_a_snippet_fails_the_same_way_in_another_process(case, name, tmp_path):
-    (result,) = check(case, [name]).results
-    assert result.status == "fail"
-    program = tmp_path / "program.py"
-    program.write_text(result.snippet, encoding="utf-8")
+WITH_SNIPPETS = {
+    "value.finite": Case(log_of_one_plus_exp),
+    "dtype.policies": Case(mutants_layers.UpcastsUnderMixedPrecision, {"factor": 1.5}, (3,)),
+    "loss.weights": Case(IgnoresSampleWeight, labels="real", predictions="real"),
+}
+
+
+def test_snippets_fail_the_same_way_in_another_process(tmp_path):
+    """A function's, a layer's and a loss's, one after another."""
+    found = [check(case, [name]).results[0] for name, case in WITH_SNIPPETS.items()]
+    assert {result.status for result in found} == {"fail"}
+    for number, result in enumerate(found):
+        (tmp_path / f"{number}.py").write_text(result.snippet, encoding="utf-8")
+    program = "import runpy, sys; [(runpy.run_path(path), print('= end =')) for path in sys.argv[1:]]"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *filter(None, sys.path)])}
-    run = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, env=environment)
+    command = [sys.executable, "-c", program, *sorted(map(str, tmp_path.iterdir()))]
+    run = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert run.returncode == 0, run.stderr[-2000:]
-    first, *_, last = str(result).split("    to reproduce:")[0].strip().splitlines()
-    assert first in run.stdout
-    assert last in run.stdout
+    printed = run.stdout.split("= end =")
+    for result, text in zip(found, printed[:-1], strict=True):
+        first, *_, last = str(result).split("    to reproduce:")[0].strip().splitlines()
+        assert first in text
+        assert last in text
 
 
 PYTEST = """

@@ -246,7 +246,9 @@ np.savez(out, logits.predict(x, verbose=0), np.ravel(model.evaluate(x, y, verbos
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[keras.Model, Path]:
     keras.utils.set_random_seed(1)
-    model = with_head(*rows(), soft_cap=3.0, z_loss=0.01, label_smoothing=0.1)
+    # Keras saves the choice of XLA, and torch.compile would take a minute after loading
+    no_compiler = {"jit_compile": False}
+    model = with_head(*rows(), compiling=no_compiler, soft_cap=3.0, z_loss=0.01, label_smoothing=0.1)
     model.fit(ROWS, LABELS[:, 0], verbose=0)
     path = tmp_path_factory.mktemp("head") / "model.keras"
     model.save(path)

@@ -1,6 +1,5 @@
 """A real plug-in: the example's package, from its wheel into a fresh environment, and its model to another backend."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -14,15 +13,11 @@ import keras
 import pytest
 
 import keras_tdl
+from keras_tdl.testing.processes import installed_backends
 
-BACKENDS = ("tensorflow", "jax", "torch")
+pytestmark = pytest.mark.backend_free  # it starts a process of each
 ROOT = Path(__file__).resolve().parents[1]
-
-
-def next_backend() -> str:
-    """The next of the installed backends."""
-    installed = [name for name in BACKENDS if importlib.util.find_spec(name)]
-    return installed[(installed.index(keras.config.backend()) + 1) % len(installed)]
+OTHERS = [name for name in installed_backends() if name != keras.config.backend()]
 
 
 @pytest.fixture(scope="module")
@@ -118,13 +113,14 @@ def test_the_example_is_found_by_its_entry_point_when_needed(trained: tuple[Path
     assert result["losses"][-1] < 0.8 * result["losses"][0]
 
 
+@pytest.mark.parametrize("backend", OTHERS)
 def test_its_model_loads_in_a_new_process_on_another_backend(
-    environment: Path, trained: tuple[Path, dict[str, Any]]
+    environment: Path, trained: tuple[Path, dict[str, Any]], backend: str
 ) -> None:
     path, result = trained
-    loaded = run(environment, LOAD, next_backend(), path)
+    loaded = run(environment, LOAD, backend, path)
     assert loaded["idle"]
-    assert loaded["backend"] == next_backend()
+    assert loaded["backend"] == backend
     assert loaded["tau"] == 0.9
     assert loaded["loss"] < result["losses"][0]
     for row, expected in zip(loaded["outputs"], result["outputs"], strict=True):
