@@ -24,6 +24,7 @@ from keras_tdl.catalogue import ActivationCard
 X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32")
 Y = np.array([[0], [1], [1], [0]], "float32")
 SEEDS, HIDDEN, RATE = 10, 3, 0.1
+STEPS = 60 if run.quick else 300
 
 
 # --- 1. The book's first iteration ----------------------------------------------------------------
@@ -81,13 +82,13 @@ run.table(
 print("Sign: a step down the loss goes to 0.6; the book's 1.4 climbs it. x1 = x2 = 0, so their weights do not move.\n")
 
 model = network(ones, keras_tdl.activations.linear)
-model.fit(np.tile(X, (300, 1)), np.tile(Y, (300, 1)), batch_size=4, shuffle=False, verbose=0)
+model.fit(np.tile(X, (STEPS, 1)), np.tile(Y, (STEPS, 1)), batch_size=4, shuffle=False, verbose=0)
 columns = stacked(model)[0]
 random_start = [np.random.default_rng(run.seed).normal(size=w.shape) for w in ones]
 linear = network(random_start, keras_tdl.activations.linear)
-linear.fit(np.tile(X, (800, 1)), np.tile(Y, (800, 1)), batch_size=4, shuffle=False, verbose=0)
+linear.fit(np.tile(X, (3 * STEPS, 1)), np.tile(Y, (3 * STEPS, 1)), batch_size=4, shuffle=False, verbose=0)
 outputs = np.ravel(linear.predict(X, verbose=0))
-print(f"Symmetry: 300 steps later the hidden units are still equal to {np.ptp(columns, axis=1).max():.0e}.")
+print(f"Symmetry: {STEPS} steps later the hidden units are still equal to {np.ptp(columns, axis=1).max():.0e}.")
 print(f"Linearity: from random weights, identity units end at {outputs.round(3)} for (0,0) (0,1) (1,0) (1,1).\n")
 
 # --- 2. One curve on every backend ----------------------------------------------------------------
@@ -96,14 +97,14 @@ print(f"Linearity: from random weights, identity units end at {outputs.round(3)}
 
 weights = [w.copy() for w in random_start]
 by_hand_curve = []
-for _ in range(300):
+for _ in range(STEPS):
     loss, gradients = by_hand(weights, X, Y, tanh=True)
     by_hand_curve.append(loss)
     weights = [w - RATE * g for w, g in zip(weights, gradients, strict=True)]
 model = network(random_start, keras_tdl.activations.tanh)
-curve = model.fit(X, Y, batch_size=4, epochs=300, shuffle=False, verbose=0).history["loss"]
+curve = model.fit(X, Y, batch_size=4, epochs=STEPS, shuffle=False, verbose=0).history["loss"]
 curve_error = float(np.abs(np.subtract(curve, by_hand_curve)).max())
-print(f"Loss curve of 300 steps, this backend against NumPy: they differ by at most {curve_error:.0e}.\n")
+print(f"Loss curve of {STEPS} steps, this backend against NumPy: they differ by at most {curve_error:.0e}.\n")
 run.note(curve=curve, curve_error=curve_error, first_iteration_error=float(difference))
 
 # --- 3. XOR with each activation of the catalogue -------------------------------------------------
@@ -179,7 +180,7 @@ axis.plot(by_hand_curve, linewidth=4, alpha=0.4, label="NumPy, by hand")
 axis.plot(curve, label=f"Keras on {keras.backend.backend()}")
 axis.set(xlabel="step", ylabel="half the mean squared error", title="The same curve by hand and by autodiff")
 axis.legend()
-run.plot(figure, "curve", "Loss over 300 steps of gradient descent: the curve by hand and the backend's coincide")
+run.plot(figure, "curve", f"Loss over {STEPS} steps of gradient descent: the curve by hand and the backend's coincide")
 
 number, seed = names.index("swish"), right[:, names.index("swish")].sum(axis=0).argmax()
 single = keras.Sequential([keras.Input((2,)), keras.layers.Dense(HIDDEN, keras_tdl.get("swish"))])
