@@ -27,7 +27,7 @@ from keras_tdl.testing import Case, Check, Result, cases, checks_for, run
 
 FILE = Path(__file__).parent.parent / "docs" / "compliance.json"
 COMMAND = "python -m benchmarks.compliance"
-#: Files of the harness that only start processes and find targets: no result depends on them.
+#: Files of the harness that do not change any result: they start processes and find targets.
 AROUND = ("worker.py", "worker_process.py", "workers.py", "targets.py")
 #: Which result stands for several: the first of these that one of them has.
 WORST_FIRST = ("fail", "keras", "expected failure", "pass", "not run")
@@ -170,11 +170,13 @@ def load() -> Table:
 
 
 def digest() -> str:
-    """A digest of the checks and of the cases of Keras's own: with the versions, what their results depend on."""
-    testing = [path for path in (FILE.parent.parent / "keras_tdl" / "testing").rglob("*.*") if path.name not in AROUND]
-    files = sorted([*testing, *Path(__file__).parent.glob("keras_*.py")])
-    texts = [path.read_bytes() for path in files if path.suffix in (".py", ".json")]
-    return hashlib.sha256(b"\0".join(texts)).hexdigest()[:16]
+    """A digest of what the results depend on besides the versions: the checks, and the cases of Keras's own."""
+    root = FILE.parent.parent
+    testing = [path for path in (root / "keras_tdl" / "testing").rglob("*") if path.name not in AROUND]
+    others = [root / "keras_tdl" / "catalogue" / "card.py", *(root / "benchmarks").glob("keras_*.py"), Path(__file__)]
+    files = {path.relative_to(root).as_posix(): path for path in (*testing, *others) if path.suffix in (".py", ".json")}
+    texts = [f"{name}\0{path.read_text(encoding='utf-8')}" for name, path in sorted(files.items())]
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
 
 
 def other_versions(table: Table, backend: str) -> list[str]:

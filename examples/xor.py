@@ -24,7 +24,7 @@ from keras_tdl.catalogue import ActivationCard
 X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32")
 Y = np.array([[0], [1], [1], [0]], "float32")
 SEEDS, HIDDEN, RATE = 10, 3, 0.1
-STEPS = 60 if run.quick else 300
+STEPS, LINEAR_STEPS = (60, 160) if run.quick else (300, 800)
 
 
 # --- 1. The book's first iteration ----------------------------------------------------------------
@@ -86,7 +86,7 @@ model.fit(np.tile(X, (STEPS, 1)), np.tile(Y, (STEPS, 1)), batch_size=4, shuffle=
 columns = stacked(model)[0]
 random_start = [np.random.default_rng(run.seed).normal(size=w.shape) for w in ones]
 linear = network(random_start, keras_tdl.activations.linear)
-linear.fit(np.tile(X, (3 * STEPS, 1)), np.tile(Y, (3 * STEPS, 1)), batch_size=4, shuffle=False, verbose=0)
+linear.fit(np.tile(X, (LINEAR_STEPS, 1)), np.tile(Y, (LINEAR_STEPS, 1)), batch_size=4, shuffle=False, verbose=0)
 outputs = np.ravel(linear.predict(X, verbose=0))
 print(f"Symmetry: {STEPS} steps later the hidden units are still equal to {np.ptp(columns, axis=1).max():.0e}.")
 print(f"Linearity: from random weights, identity units end at {outputs.round(3)} for (0,0) (0,1) (1,0) (1,1).\n")

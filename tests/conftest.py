@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from timetable import Timetable, backend_that_ran
 
-# Before Keras is imported. One thread a worker, since there is a worker for every backend; no accelerator, since the
+# Before Keras is imported. One thread a worker, since there is a worker for every core; no accelerator, since the
 # tolerances are those of the CPU's arithmetic.
 for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
     os.environ.setdefault(variable, "1")
@@ -26,7 +26,7 @@ RAN = ("passed", "failed", "xfailed")
 FREE, FREE_ROW = "backend_free", "no backend"
 #: How many tests this process has run.
 RAN_HERE = pytest.StashKey[int]()
-#: The property with which a test says that a cell of the compliance table is another one, and need not fail for it.
+#: A test records this property when a cell differs from the committed compliance table, and need not fail for it.
 OTHER = "other than committed"
 
 
@@ -53,7 +53,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    if os.environ.get("KERAS_BACKEND") == "jax":
+    if os.environ.get("KERAS_BACKEND") == "jax" and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         keep_compiled_programs(config)
     if hasattr(config, "workerinput"):
         return
@@ -65,7 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     specs = chosen(config.getoption("tx"), config.getoption("backend"))
     config.pluginmanager.register(Backends([backend_of(spec) for spec in specs]), "backends")
-    config.option.tx = [worker for spec in specs for worker in workers(spec, (os.cpu_count() or 1) // len(specs))]
+    config.option.tx = [worker for spec in specs for worker in workers(spec, cores() // len(specs))]
 
 
 def keep_compiled_programs(config: pytest.Config) -> None:
@@ -78,8 +78,15 @@ def keep_compiled_programs(config: pytest.Config) -> None:
 
 
 def backend_of(spec: str) -> str:
-    """The backend in an execution specification such as `popen//env:KERAS_BACKEND=jax`."""
-    return dict(part.partition("=")[::2] for part in spec.split("//")).get("env:KERAS_BACKEND", "unnamed")
+    """The backend in an execution specification such as `popen//id=jax//env:KERAS_BACKEND=jax`.
+
+    Raises:
+        pytest.UsageError: If it has none.
+    """
+    parts = dict(part.partition("=")[::2] for part in spec.split("//"))
+    if not {"id", "env:KERAS_BACKEND"} <= parts.keys():
+        raise pytest.UsageError(f"Expected workers with an id and a KERAS_BACKEND, or -n0. Received: {spec}.")
+    return parts["env:KERAS_BACKEND"]
 
 
 def chosen(specs: list[str], backends: list[str] | None) -> list[str]:
@@ -91,10 +98,17 @@ def chosen(specs: list[str], backends: list[str] | None) -> list[str]:
     return [spec for name, spec in known.items() if not backends or name in backends]
 
 
+def cores() -> int:
+    """The cores that this process may use, or `KERAS_TDL_CORES`."""
+    if "KERAS_TDL_CORES" in os.environ:
+        return int(os.environ["KERAS_TDL_CORES"])
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def workers(spec: str, count: int) -> list[str]:
-    """The specifications of a backend's workers, one of which has the given one: as many as there are cores for."""
+    """The given specification, and more like it, so that the backend has `count` workers, at least 1 and at most 4."""
     name = dict(part.partition("=")[::2] for part in spec.split("//"))["id"]
-    return [spec, *(spec.replace(f"//id={name}", f"//id={name}-{number}") for number in range(2, count + 1))]
+    return [spec, *(spec.replace(f"//id={name}", f"//id={name}-{number}") for number in range(2, min(count, 4) + 1))]
 
 
 def group_of(item: pytest.Item) -> str:
@@ -110,7 +124,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     needing = [item for item in items if not item.get_closest_marker(FREE)]
     getattr(config, "workeroutput", {})["asked"] = bool(needing) or not items
     kept = items if worker.get("runs_backend_free", True) else needing
-    groups = list(dict.fromkeys(map(group_of, kept)))
+    groups = sorted(set(map(group_of, kept)))  # in the same order in each worker, however it collects
     part, parts = worker.get("part", (0, 1))
     mine = set(groups[part::parts])
     kept = [item for item in kept if group_of(item) in mine]
@@ -147,6 +161,7 @@ class Backends:
         self.failures: dict[str, list[str]] = {name: [] for name in self.counts}
         self.other: list[str] = []
         self.collected: set[str] = set()
+        self.lost: dict[str, str] = {}
         self.outputs: dict[str, list[dict[str, Any]]] = {name: [] for name in self.counts}
         self.reporting = False
 
@@ -158,7 +173,9 @@ class Backends:
         node.workerinput["part"] = same.index(node.gateway.id), len(same)
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        if error:
+            self.lost[node.gateway.id] = f"The worker {node.gateway.id} died: {error}."
         self.outputs[node.gateway.spec.env["KERAS_BACKEND"]].append(getattr(node, "workeroutput", {}))
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -194,11 +211,14 @@ class Backends:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, Any, Any]:
         self.reporting = True
-        for name in self.silent():
-            message = f"No test ran on {name}: {describe(self.counts[name])}. Every backend must run tests."
+        silent = {
+            f"backend {name}": f"No test ran on {name}: {describe(self.counts[name])}. Every backend must run tests."
+            for name in self.silent()
+        }
+        for name, message in {**silent, **self.lost}.items():
             session.config.hook.pytest_runtest_logreport(
                 report=pytest.TestReport(
-                    nodeid=f"backend {name}",
+                    nodeid=name,
                     location=("tests/conftest.py", None, name),
                     keywords={},
                     outcome="failed",

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,27 @@ def test_each():
     pass
 """
 
+SHARED = """
+import os
+import pytest
+
+@pytest.mark.parametrize("number", {"one", "two"})
+def test_it(number):
+    with open(os.path.join(os.path.dirname(__file__), "..", "ran.txt"), "a") as file:
+        file.write(os.environ["PYTEST_XDIST_WORKER"] + " " + os.path.basename(__file__) + chr(10))
+"""
+
+DIES_LATE = """
+import os
+
+class Dies:
+    def pytest_sessionfinish(self):
+        os._exit(3)
+
+def test_it(pytestconfig):
+    pytestconfig.pluginmanager.register(Dies())
+"""
+
 OTHER = """
 def test_one(record_property):
     record_property("other than committed", "a cell: fail -> pass")
@@ -63,13 +85,16 @@ def test_one(record_property):
 def run(tmp_path):
     """Runs a suite of one file with this project's conftest.py and pytest configuration."""
 
-    def run(test: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        test: str, *arguments: str, files: Mapping[str, str] | None = None, **environ: str
+    ) -> subprocess.CompletedProcess[str]:
         (tmp_path / "tests").mkdir()
         for name in ("conftest.py", "timetable.py"):
             shutil.copy(HERE / name, tmp_path / "tests")
         shutil.copy(HERE.parent / "pyproject.toml", tmp_path)
-        (tmp_path / "tests" / "test_it.py").write_text(test, encoding="utf-8")
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "KERAS_"))}
+        for name, text in {"test_it.py": test, **(files or {})}.items():
+            (tmp_path / "tests" / name).write_text(text, encoding="utf-8")
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "KERAS_"))} | environ
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
         return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
 
@@ -117,6 +142,30 @@ def test_a_run_of_nothing_else_is_complete(run, backends):
     result = run(FREE, "-k", "free", *backends)
     assert result.returncode == 0, result.stdout
     assert "no backend  1 passed, 0 failed, 0 skipped" in result.stdout
+
+
+def test_several_workers_of_a_backend_share_its_tests(run, tmp_path):
+    """Each test runs once, whatever the order in which a worker collects them."""
+    files = {f"test_{name}.py": SHARED for name in ("a", "b", "c", "d", "e")}
+    result = run(SHARED, "--backend", "jax", KERAS_TDL_CORES="3", files=files)
+    assert result.returncode == 0, result.stdout
+    assert "created: 3/3 workers" in result.stdout
+    lines = (tmp_path / "ran.txt").read_text().splitlines()
+    workers = {line.split()[0] for line in lines}
+    assert workers == {"jax", "jax-2", "jax-3"}
+    assert sorted(line.split()[1] for line in lines) == sorted([*files, "test_it.py"] * 2)
+
+
+def test_a_worker_that_dies_after_its_tests_fails_the_run(run):
+    result = run(DIES_LATE, "--backend", "jax")
+    assert result.returncode == 1, result.stdout
+    assert "The worker jax died" in result.stdout
+
+
+def test_workers_without_a_backend_are_an_error(run):
+    result = run(FREE, "-n2")
+    assert result.returncode == 4
+    assert "Expected workers with an id and a KERAS_BACKEND" in result.stderr
 
 
 def test_an_unknown_backend_is_an_error(run):

@@ -1,4 +1,4 @@
-"""The speed benchmark: its arithmetic under a clock of our own, what it counts as kept, and the page of its numbers."""
+"""The speed benchmark: its arithmetic under a clock of our own, its words, and the page of its numbers."""
 
 import functools
 import importlib

@@ -1,6 +1,7 @@
-"""`keras-tdl check` as a user runs it, on the backend of this process: what it prints, and the files it writes."""
+"""`keras-tdl check` on the backend of this process: what it prints and writes, and what becomes of lost workers."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,9 +9,14 @@ from xml.etree import ElementTree
 
 import keras
 import pytest
+from author import MODULE
+
+from keras_tdl.testing import Result as Finding
+from keras_tdl.testing.workers import Outcome, Request, supervise
 
 pytest_plugins = ("author",)
 BACKEND = keras.config.backend()
+SLEEP = MODULE.splitlines().index("        time.sleep(600)") + 1
 
 
 def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -87,3 +93,67 @@ def test_the_files_agree(wrong: subprocess.CompletedProcess[str], author: Path) 
     assert "| `config.complete` | ✗ |" in markdown
     assert f"### Loses\\[units=3,factor=1.5\\]: `shape.declared` on {BACKEND}" in markdown
     assert markdown.count("```python\n") == 2
+
+
+@pytest.fixture(scope="module")
+def lost(author: Path) -> Outcome:
+    """Layers that hang, die and exit, and what comes after them."""
+    before = os.getcwd()
+    os.chdir(author)
+    try:
+        request = Request(["wrong_layers:CASES"], only=["case.builds", "config.complete"])
+        (outcome,) = supervise(request, [BACKEND], limit=12.0)
+    finally:
+        os.chdir(before)
+    return outcome
+
+
+def found(outcome: Outcome, case: int, check: str) -> Finding:
+    return next(result for result in outcome.reports[case].results if result.check == check)
+
+
+def test_every_check_has_a_result_whatever_becomes_of_the_worker(lost: Outcome) -> None:
+    assert lost.status == "ran"
+    assert [report.case for report in lost.reports] == [
+        *("Hangs", "Killed", "Exits", "NeedsFour", "NeedsFour (2)", "Dropout[rate=0.5]")
+    ]
+    assert len(lost.results) == 12
+    assert all(result.contract for result in lost.results)
+    assert [result.status for result in lost.reports[5].results] == ["pass", "pass"]
+
+
+def test_a_check_that_hangs_fails_at_its_limit_and_says_where(lost: Outcome) -> None:
+    result = found(lost, 0, "case.builds")
+    assert result.status == "fail"
+    assert result.message == f"time limit of 12 s passed in wrong_layers.py, line {SLEEP}, in call"
+    assert result.seconds >= 12
+    assert "Case(Hangs, inputs=(3,))" in result.snippet
+    after = found(lost, 0, "config.complete")
+    assert (after.status, after.message) == ("not run", "the case cannot be built: see case.builds")
+
+
+def test_a_worker_that_dies_costs_its_check(lost: Outcome) -> None:
+    result = found(lost, 1, "config.complete")
+    assert result.status == "fail"
+    assert result.message == (
+        "the worker process died (signal 9, perhaps out of memory). Its last words:\nthe last words"
+    )
+    assert found(lost, 1, "case.builds").status == "pass"
+
+
+def test_a_death_that_is_declared_is_expected(lost: Outcome) -> None:
+    result = found(lost, 2, "config.complete")
+    assert (result.status, result.message) == ("expected failure", "it exits")
+
+
+def test_a_wrong_sample_shape_is_one_failure(lost: Outcome) -> None:
+    first, second = lost.reports[3].results
+    assert first.status == "fail"
+    assert "4 features are needed, not 3" in first.message
+    assert (second.status, second.message) == ("not run", "the case cannot be built: see case.builds")
+
+
+def test_an_expected_failure_that_passes_fails(lost: Outcome) -> None:
+    result = found(lost, 4, "config.complete")
+    assert result.status == "fail"
+    assert "was expected to fail (out of habit), but passes" in result.message

@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 
 import keras
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -39,14 +40,17 @@ def run(tmp_path_factory):
     def run(name):
         if name not in done:
             out = tmp_path_factory.mktemp(name)
-            printed = io.StringIO()
+            printed, before = io.StringIO(), dict(keras.saving.get_custom_objects())
             with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings(action="ignore"):
                 patch.chdir(out)
                 patch.syspath_prepend(EXAMPLES)
                 patch.setattr(sys, "argv", [str(EXAMPLES / f"{name}.py"), "--quick", "--out", str(out)])
                 with contextlib.redirect_stdout(printed):
                     runpy.run_path(sys.argv[0], run_name="__main__")
+            # what another process needs to load the model is the package, nothing of the script
+            assert keras.saving.get_custom_objects() == before
             keras.utils.clear_session()
+            plt.close("all")
             done[name] = json.loads((out / "results.json").read_text()), printed.getvalue(), out
         return done[name]
 

@@ -14,7 +14,7 @@ from mutants_losses import IgnoresSampleWeight
 
 from keras_tdl.activations.swish import CARD as SWISH
 from keras_tdl.activations.swish import Swish, swish
-from keras_tdl.testing import Case, cases, check, checks_for, parametrize
+from keras_tdl.testing import Case, cases, check, checks_for, parametrize, run
 from keras_tdl.testing.planning import plan, representatives
 from keras_tdl.testing.running import BUILDS
 
@@ -192,6 +192,27 @@ class TestSettings:
         }
         assert ran == {"value.oracle": cases, "config.json": [cases[0], cases[1], cases[3]]}
         assert len(plan(cases, every_setting=True)) == 4 * len(checks_for(cases[0]))
+
+    def test_a_setting_that_cannot_be_built_is_not_left_out(self):
+        cases = [Case(mutants_layers.Scale, init, (3,)) for init in ({}, {"factor": 2.0}, {"factor": "three"})]
+        failed = [case for case, one in plan(cases) if one.name == BUILDS and run(one, case).status == "fail"]
+        assert failed == [cases[2]]
+
+    def test_a_default_that_is_written_out_is_no_other_value(self):
+        assert self.told({}, {"beta": 1.0, "trainable": True}, {"beta": 2.0}) == [
+            "Swish",
+            "Swish[beta=1.0,trainable=True]",
+            "Swish[beta=2.0]",
+        ]
+
+    def test_other_declarations_are_not_left_out(self):
+        arguments = {}, {"delta": 2.0}, {"delta": 3.0}
+        formats = "real", "real", "binary"
+        cases = [
+            Case(keras.losses.Huber, init, labels=labels, predictions="real")
+            for init, labels in zip(arguments, formats, strict=True)
+        ]
+        assert representatives(cases) == [cases[0], cases[2]]
 
     def test_other_inputs_are_another_subject(self):
         cases = [Case(keras.layers.Dense, {"units": 2}, inputs=shape) for shape in ((3,), (4, 3))]

@@ -19,7 +19,6 @@ PACKAGE = ROOT / "keras_tdl"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = ("activations", "layers", "losses", "metrics")
 NAMESPACES = ("", ".activations", ".catalogue", ".layers", ".losses", ".metrics", ".numerics", ".testing")
-BACKENDS = ("jax", "tensorflow", "torch")
 
 
 def relative(path: Path) -> str:

@@ -4,7 +4,6 @@ import json
 import logging
 import re
 
-import keras
 import numpy as np
 import pytest
 from mkdocs.commands.build import build
@@ -157,7 +156,3 @@ def test_a_package_without_entries_is_an_error(tmp_path, caplog):
     with caplog.at_level(logging.ERROR), pytest.raises(Abort):
         build(load_config(str(tmp_path / "mkdocs.yml")))
     assert "Expected a package with entries in the catalogue. Received: package: 'nothing'." in caplog.text
-
-
-def test_versions_name_the_backend():
-    assert store.versions().startswith(f"Keras {keras.__version__} on ")

@@ -1,17 +1,15 @@
 """The points of the site's curves are the formulas, on each backend."""
 
+import keras
 import numpy as np
 
 import keras_tdl
-from keras_tdl.site import plots
+from keras_tdl.site import plots, store
+from keras_tdl.testing.processes import BACKEND_NAMES
 
 
-def drawing_of(name, number=0):
-    return plots.drawings(keras_tdl.catalogue()[name].card)[number]
-
-
-def evaluated(name, number=0, **arguments):
-    drawn = drawing_of(name, number)
+def evaluated(name, **arguments):
+    drawn = plots.drawings(keras_tdl.catalogue()[name].card)[0]
     return drawn.x, drawn.evaluation(drawn.x, arguments)
 
 
@@ -29,3 +27,8 @@ def test_points_of_a_loss_are_the_formula():
     np.testing.assert_allclose(slope, -1 / x, rtol=1e-6)
     np.testing.assert_allclose(loss_0, -np.log1p(-x), rtol=1e-5)
     np.testing.assert_allclose(slope_0, 1 / (1 - x), rtol=1e-6)
+
+
+def test_versions_name_the_backend():
+    assert store.versions().startswith(f"Keras {keras.__version__} on ")
+    assert BACKEND_NAMES[keras.config.backend()] in store.versions()

@@ -9,6 +9,7 @@ from keras_tdl.catalogue import Loss, LossCard, Parameter, Source, register
 from keras_tdl.numerics import (
     check_choice,
     check_number,
+    check_shares_shape,
     check_weights,
     class_indices,
     float_tensor,
@@ -20,7 +21,6 @@ from keras_tdl.numerics import (
     weight_tensor,
     with_gradient,
 )
-from keras_tdl.numerics.labels import check_shares_shape
 
 METHODS = ("crammer_singer", "weston_watkins", "one_vs_rest")
 LABELS = ("index", "one_hot")

@@ -13,6 +13,7 @@ from keras_tdl.numerics.gradient import visible, with_gradient
 from keras_tdl.numerics.labels import (
     binary_labels,
     check_class_index,
+    check_shares_shape,
     class_indices,
     class_shares,
     one_hot_indices,
@@ -55,6 +56,7 @@ __all__ = [
     "check_count",
     "check_factor",
     "check_number",
+    "check_shares_shape",
     "check_surrogate",
     "check_weights",
     "class_indices",

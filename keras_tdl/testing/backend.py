@@ -188,7 +188,7 @@ def to_numpy(tensor: Any) -> np.ndarray:
 def _differentiated(transform: Callable[..., Function], function: Function, *more: Any, compiled: bool) -> Function:
     """A function with its gradients, compiled if wanted: all of it, but on PyTorch the function alone.
 
-    That is how a model trains there. What calls autograd is compiled in pieces, each of which traces the function anew.
+    A model trains that way on PyTorch. Compiling the call of autograd too would trace the function several times.
     """
     if not compiled:
         return transform(function, *more)

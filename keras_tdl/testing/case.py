@@ -194,6 +194,11 @@ def _parameters(subject: Any) -> Mapping[str, inspect.Parameter]:
         return {}
 
 
+def defaults(subject: Any) -> dict[str, Any]:
+    """The default values of the subject's parameters."""
+    return {name: p.default for name, p in _parameters(subject).items() if p.default is not p.empty}
+
+
 def cases(card: Card) -> Iterator[Case]:
     """The cases of a card: function and class, with the defaults and each of its settings."""
     for settings in ({}, *card.settings):

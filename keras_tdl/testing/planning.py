@@ -1,14 +1,17 @@
-"""Which check runs on which case: numbers are checked on every setting, everything else on as few as tell it.
+"""Which check runs on which case: checks of numbers on every setting, all others on as few as are needed.
 
-Whether a layer can be saved does not depend on the value of its `alpha`, only on there being an `alpha`. So the checks
-of the configuration run on the first case of a subject, and on one that differs from it in all arguments at once.
+Whether a layer can be saved depends on which arguments it has, not on their values. So the checks of the configuration
+run on the first case of a subject, and on one that gives every argument another value.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from keras_tdl.testing.case import Case
+from keras_tdl.testing.case import Case, defaults
 from keras_tdl.testing.registry import Check, Tier, checks_for
+
+#: What a case declares besides its arguments: a setting that changes one of these is not left out either.
+DECLARED = ("labels", "predictions", "mask", "axis", "domain")
 
 
 def plan(
@@ -38,12 +41,12 @@ def plan(
 
 
 def representatives(settings: Sequence[Case]) -> list[Case]:
-    """The first of a subject's settings, and as few more as differ from it in every argument that one of them gives.
+    """The first of a subject's settings, and as few more as are needed to change all that one of them changes.
 
-    A case with the arguments of the first is no setting, but declares something else. It is one of them too.
+    A case with the same arguments as the first was made to declare something else. It is always one of them.
     """
     first, *others = settings
-    changed = {case: _changed(first.arguments, case.arguments) for case in others}
+    changed = {case: _changed(first, case) for case in others}
     missing = set().union(*changed.values())
     chosen = [first]
     for case in sorted(others, key=lambda case: -len(changed[case])):
@@ -53,8 +56,8 @@ def representatives(settings: Sequence[Case]) -> list[Case]:
     return chosen
 
 
-def _changed(one: Mapping[str, Any], other: Mapping[str, Any]) -> set[str]:
-    """The names of the arguments that differ."""
-    return {
-        name for name in (*one, *other) if (name in one, repr(one.get(name))) != (name in other, repr(other.get(name)))
-    }
+def _changed(first: Case, other: Case) -> set[str]:
+    """The names of the arguments and declarations that differ."""
+    one, two = ({**defaults(case.subject), **case.arguments} for case in (first, other))
+    arguments = {name for name in (*one, *two) if repr(one.get(name)) != repr(two.get(name))}
+    return arguments | {name for name in DECLARED if getattr(first, name) != getattr(other, name)}

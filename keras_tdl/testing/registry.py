@@ -109,9 +109,9 @@ def check_of(
         tier: `core`, `numerics` or `deploy`, which starts processes and writes files.
         severity: `must`; `should`; `info`, which never fails a report.
         cause: The likely cause of a failure.
-        depends_on: What its result depends on: `numbers`, the values of the arguments, so that it runs on every
-            setting; or `configuration`, which arguments there are, so that `parametrize` runs it on few. By default
-            `numbers` for the tier `numerics`, `configuration` for the others.
+        depends_on: `numbers`: its result depends on the values of the arguments, so it runs on every setting.
+            `configuration`: it depends only on which arguments there are, so `parametrize` runs it on few settings.
+            By default `numbers` for the tier `numerics`, `configuration` for the others.
 
     Raises:
         ValueError: If the name is taken.

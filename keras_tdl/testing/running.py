@@ -157,7 +157,7 @@ def parametrize(
     """A pytest decorator: one test for each case and check, with ids such as `Swish[beta=1.7]-gradient.oracle`.
 
     Several cases of one subject are its settings. Checks of the numbers run on all of them. The others run on the
-    first, and on as few more as differ from it in all arguments: best one that gives every argument another value.
+    first, and on as few more as are needed to change every argument. One setting that changes all of them is best.
 
     Args:
         cases: The cases.

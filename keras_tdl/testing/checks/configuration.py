@@ -18,7 +18,13 @@ from keras_tdl.testing.samples import arguments
 CLASSES = (*LAYERS, "loss.class", "metric.class")
 
 
-@check_of(*CLASSES, *FUNCTIONS, name="case.builds", cause="arguments or sample inputs do not fit the subject")
+@check_of(
+    *CLASSES,
+    *FUNCTIONS,
+    name="case.builds",
+    depends_on="numbers",
+    cause="arguments or sample inputs do not fit the subject",
+)
 def case_builds(case: Case) -> None:
     """The subject can be made with its arguments and called on the sample inputs."""
     try:

@@ -18,6 +18,7 @@ from keras_tdl.testing.samples import arguments
     *LAYERS,
     *FUNCTIONS,
     name="call.compiled",
+    depends_on="numbers",
     cause="call() leaves the backend's tensors (NumPy, float(), if), or a where hides 0 times inf",
 )
 def call_compiled(case: Case) -> None:

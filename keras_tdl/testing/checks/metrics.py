@@ -24,7 +24,12 @@ def _assert_same(got: np.ndarray, want: np.ndarray, message: str) -> None:
         raise Failure(message, got=got.tolist(), expected=want.tolist())
 
 
-@check_of(METRIC, name="metric.batches", cause="a mean of means, or a batch size taken for the number of samples")
+@check_of(
+    METRIC,
+    name="metric.batches",
+    depends_on="numbers",
+    cause="a mean of means, or a batch size taken for the number of samples",
+)
 def metric_batches(case: Case) -> None:
     """The result over two batches of different size is that over both in one."""
     y_true, y_pred = arguments(case, SAMPLES)
@@ -32,7 +37,12 @@ def metric_batches(case: Case) -> None:
     _assert_same(_result(case, *parts), _result(case, (y_true, y_pred)), "two batches give another result than one")
 
 
-@check_of(METRIC, name="metric.reset", cause="state outside of add_variable(), which reset_state() does not know")
+@check_of(
+    METRIC,
+    name="metric.reset",
+    depends_on="numbers",
+    cause="state outside of add_variable(), which reset_state() does not know",
+)
 def metric_reset(case: Case) -> None:
     """After `reset_state` the result is that of a new metric."""
     batch, other = arguments(case, SAMPLES, seed=1), arguments(case, SAMPLES, seed=2)
@@ -43,7 +53,7 @@ def metric_reset(case: Case) -> None:
     _assert_same(np.asarray(metric.result(), "float64"), _result(case, other), "after reset_state() it remembers")
 
 
-@check_of(METRIC, name="metric.stateless", cause="state outside of add_variable()")
+@check_of(METRIC, name="metric.stateless", depends_on="numbers", cause="state outside of add_variable()")
 def metric_stateless(case: Case) -> None:
     """`stateless_update_state` and `stateless_result` give what a new metric gives, and leave it as it is."""
     batch = arguments(case, SAMPLES)
@@ -55,7 +65,12 @@ def metric_stateless(case: Case) -> None:
     _assert_same(np.asarray(metric.result(), "float64"), _result(case, batch), "a stateless update has left a trace")
 
 
-@check_of(METRIC, name="metric.weights", cause="sample_weight is not used, or does not count in the denominator")
+@check_of(
+    METRIC,
+    name="metric.weights",
+    depends_on="numbers",
+    cause="sample_weight is not used, or does not count in the denominator",
+)
 def metric_weights(case: Case) -> None:
     """A sample of weight 0 counts nothing."""
     y_true, y_pred = arguments(case, SAMPLES)
