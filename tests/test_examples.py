@@ -44,6 +44,8 @@ def run(tmp_path_factory):
             with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings(action="ignore"):
                 patch.chdir(out)
                 patch.syspath_prepend(EXAMPLES)
+                # an example may measure the memory of processes that it starts, and these files cost some
+                patch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
                 patch.setattr(sys, "argv", [str(EXAMPLES / f"{name}.py"), "--quick", "--out", str(out)])
                 with contextlib.redirect_stdout(printed):
                     runpy.run_path(sys.argv[0], run_name="__main__")

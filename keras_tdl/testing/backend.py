@@ -1,6 +1,7 @@
 """Values and gradients on the active backend, eager and compiled, from NumPy arrays to NumPy arrays."""
 
 import contextlib
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -28,7 +29,8 @@ def value_with_gradients(
     function: Function, *inputs: Any, wrt: Sequence[int] = (0,), compiled: bool = False
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """The value, and the gradients of its sum in the inputs `wrt`, by one call; zeros where there is no gradient."""
-    compute = _differentiated(_value_and_gradient_function, function, tuple(wrt), compiled=compiled)
+    transform = functools.partial(_value_and_gradient_function, wrt=tuple(wrt))
+    compute = _compiled_with_gradients(transform, function, compiled)
     tensors = [tensor_of(x) for x in inputs]
     value, slopes = compute(*tensors)
     return to_numpy(value), [
@@ -59,14 +61,7 @@ def differentiated(
     function: Function, compiled: bool
 ) -> Callable[[Sequence[np.ndarray]], tuple[list[np.ndarray], list[np.ndarray]]]:
     """`value_and_gradients` as a function of the inputs, compiled once for all calls with the same shapes."""
-
-    def total(*tensors: Any) -> tuple[Any, list[Any]]:
-        values = function(*tensors)
-        # a plain sum would hide the gradient of outputs that sum to a constant, as a softmax's do
-        mixed = sum(ops.sum(v * ops.cast(mix(tuple(v.shape)), v.dtype)) for v in values)
-        return mixed, values
-
-    compute = _differentiated(_total_and_gradients, total, compiled=compiled)
+    compute = _compiled_with_gradients(_total_and_gradients, function, compiled)
 
     def call(inputs: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
         values, slopes = compute(*map(tensor_of, inputs))
@@ -74,6 +69,11 @@ def differentiated(
         return [to_numpy(v) for v in values], [np.zeros(x.shape) if g is None else to_numpy(g) for g, x in pairs]
 
     return call
+
+
+def _mixed(values: Sequence[Any]) -> Any:
+    """The sum of a fixed mix of outputs: a plain sum would hide the gradient of those that sum to a constant."""
+    return sum(ops.sum(v * ops.cast(mix(tuple(v.shape)), v.dtype)) for v in values)
 
 
 def for_many_calls(function: Function) -> Function:
@@ -86,7 +86,11 @@ def mix(shape: tuple[int, ...]) -> np.ndarray:
     return np.random.default_rng(3).uniform(0.5, 1.5, size=shape).astype("float32")
 
 
-def _total_and_gradients(total: Function) -> Function:
+def _total_and_gradients(function: Function) -> Function:
+    def total(*tensors: Any) -> tuple[Any, list[Any]]:
+        values = function(*tensors)
+        return _mixed(values), values
+
     backend = keras.config.backend()
     if backend == "tensorflow":
         import tensorflow as tf
@@ -185,16 +189,14 @@ def to_numpy(tensor: Any) -> np.ndarray:
     return np.asarray(ops.convert_to_numpy(tensor))
 
 
-def _differentiated(transform: Callable[..., Function], function: Function, *more: Any, compiled: bool) -> Function:
+def _compiled_with_gradients(transform: Callable[[Function], Function], function: Function, compiled: bool) -> Function:
     """A function with its gradients, compiled if wanted: all of it, but on PyTorch the function alone.
 
     A model trains that way on PyTorch. Compiling the call of autograd too would trace the function several times.
     """
-    if not compiled:
-        return transform(function, *more)
-    if keras.config.backend() == "torch":
-        return transform(_compiled(function), *more)
-    return _compiled(transform(function, *more))
+    if compiled and keras.config.backend() == "torch":
+        return transform(_compiled(function))
+    return _compiled(transform(function)) if compiled else transform(function)
 
 
 def _value_and_gradient_function(function: Function, wrt: tuple[int, ...]) -> Function:
