@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import os
 import runpy
 import subprocess
 import sys
@@ -37,15 +38,24 @@ def run(tmp_path_factory):
     """
     done = {}
 
+    def apart(name):
+        """Runs one that measures memory in a process of its own."""
+        out = tmp_path_factory.mktemp(name)
+        command = [sys.executable, str(EXAMPLES / f"{name}.py"), "--quick", "--out", str(out)]
+        environment = {**os.environ, "KERAS_BACKEND": keras.backend.backend(), "PYTHONWARNINGS": "ignore"}
+        process = subprocess.run(command, env=environment, cwd=out, capture_output=True, text=True, timeout=300)
+        assert process.returncode == 0, process.stdout + process.stderr
+        return json.loads((out / "results.json").read_text()), process.stdout, out
+
     def run(name):
+        if name not in done and name == "many_classes":
+            done[name] = apart(name)
         if name not in done:
             out = tmp_path_factory.mktemp(name)
             printed, before = io.StringIO(), dict(keras.saving.get_custom_objects())
             with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings(action="ignore"):
                 patch.chdir(out)
                 patch.syspath_prepend(EXAMPLES)
-                # an example may measure the memory of processes that it starts, and these files cost some
-                patch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
                 patch.setattr(sys, "argv", [str(EXAMPLES / f"{name}.py"), "--quick", "--out", str(out)])
                 with contextlib.redirect_stdout(printed):
                     runpy.run_path(sys.argv[0], run_name="__main__")
