@@ -77,13 +77,18 @@ def keep_compiled_programs(config: pytest.Config) -> None:
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 
+def parts_of(spec: str) -> dict[str, str]:
+    """The settings in an execution specification by name."""
+    return dict(part.partition("=")[::2] for part in spec.split("//"))
+
+
 def backend_of(spec: str) -> str:
     """The backend in an execution specification such as `popen//id=jax//env:KERAS_BACKEND=jax`.
 
     Raises:
         pytest.UsageError: If it has none.
     """
-    parts = dict(part.partition("=")[::2] for part in spec.split("//"))
+    parts = parts_of(spec)
     if not {"id", "env:KERAS_BACKEND"} <= parts.keys():
         raise pytest.UsageError(f"Expected workers with an id and a KERAS_BACKEND, or -n0. Received: {spec}.")
     return parts["env:KERAS_BACKEND"]
@@ -107,7 +112,7 @@ def cores() -> int:
 
 def workers(spec: str, count: int) -> list[str]:
     """The given specification, and more like it, so that the backend has `count` workers, at least 1 and at most 4."""
-    name = dict(part.partition("=")[::2] for part in spec.split("//"))["id"]
+    name = parts_of(spec)["id"]
     return [spec, *(spec.replace(f"//id={name}", f"//id={name}-{number}") for number in range(2, min(count, 4) + 1))]
 
 
