@@ -1,6 +1,7 @@
 """What is known about each entry, who registered it, and how to find it by name."""
 
-from keras_tdl.catalogue.bases import Activation, Layer, Loss, Metric, check_axes
+from keras_tdl.bases import Loss, Metric
+from keras_tdl.catalogue.bases import Activation, Layer, check_axes
 from keras_tdl.catalogue.card import ActivationCard, Budget, Card, LossCard, MetricCard, Parameter, Source
 from keras_tdl.catalogue.discovery import Plugin
 from keras_tdl.catalogue.lookup import find, get

@@ -12,11 +12,13 @@ from keras_tdl.numerics import (
     both_softplus,
     check_factor,
     check_number,
+    check_probabilities,
     check_weights,
+    exact_log,
     minus_log,
     minus_log_complement,
     poison,
-    positive,
+    reciprocal,
     rounded_once,
     row_size,
     smoothed,
@@ -44,8 +46,8 @@ def binary_crossentropy(
     Args:
         y_true: Labels 0 and 1, or shares between, shape `(..., outputs)`.
         y_pred: Predictions, same shape: probabilities, or logits if `from_logits`. A trailing axis of size 1 may be
-            missing in one of the two. Probabilities are not clipped; 0 and 1 count as the smallest normal number
-            away from them.
+            missing in one of the two. Nearer than 1e-7 to 0 or 1 the logarithm of a probability goes on as a
+            straight line, of bounded slope.
         from_logits: Whether `y_pred` are logits, which is more accurate and learns where it is confidently wrong.
         label_smoothing: How far labels are moved towards 1/2, from 0 to 1.
         axis: The axis of the outputs, over which the mean is taken.
@@ -73,6 +75,8 @@ def binary_crossentropy(
     y_true, y_pred, allowed = binary_labels(y_true, y_pred, axis)
     factor = 1.0 if pos_weight is None else weight_tensor("pos_weight", pos_weight, y_pred, each="output")
     weights = check_weights("class_weight", class_weight, size=2) or (1.0, 1.0)
+    if not from_logits:
+        check_probabilities(y_pred)
     total = (_on_logits if from_logits else _on_probabilities)(y_true, y_pred, factor, label_smoothing, *weights)
     return poison(total / row_size(y_pred), allowed)
 
@@ -127,7 +131,7 @@ def _slope_true_of_probabilities(y_true: Any, p: Any, *weights: Any) -> Any:
 
 def _slope_of_probabilities(y_true: Any, p: Any, *weights: Any) -> Any:
     negative, positive_share = _shares(y_true, *weights)
-    return negative / positive(1.0 - p) - positive_share / positive(p)
+    return negative * reciprocal(1.0 - p) - positive_share * reciprocal(p)
 
 
 _on_probabilities = with_gradient(
@@ -159,6 +163,8 @@ class BinaryCrossentropy(Loss):
         >>> round(float(loss([[1.0], [0.0]], [[0.0], [0.0]])), 4)
         1.3863
     """
+
+    elementwise = True
 
     def __init__(
         self,
@@ -210,8 +216,8 @@ def _oracle(
         y, p = mp.mpf(y), mp.mpf(p)
         t = (1 - s) * y + s / 2
         # either logarithm only where it has weight, since the other may be infinite
-        no = (mp.log(1 + mp.exp(p)) if from_logits else -mp.log(1 - p)) if t < 1 else 0
-        yes = (mp.log(1 + mp.exp(-p)) if from_logits else -mp.log(p)) if t > 0 else 0
+        no = (mp.log(1 + mp.exp(p)) if from_logits else -exact_log(mp, 1 - p)) if t < 1 else 0
+        yes = (mp.log(1 + mp.exp(-p)) if from_logits else -exact_log(mp, p)) if t > 0 else 0
         total += ((1 - y) * mp.mpf(low) + y * mp.mpf(high)) * ((1 - t) * no + mp.mpf(factor) * t * yes)
     return total / len(y_true)
 

@@ -1,5 +1,6 @@
 """Focal loss of labels 0 and 1. Book, "When might you not use"; Lin et al. (2017)."""
 
+import functools
 from typing import Any
 
 from keras_tdl.catalogue import Budget, Loss, LossCard, Parameter, Source, register
@@ -8,6 +9,8 @@ from keras_tdl.numerics import (
     binary_focal_of_probability,
     binary_labels,
     check_number,
+    check_probabilities,
+    exact_log,
     per_row,
     poison,
     row_mean,
@@ -35,8 +38,8 @@ def binary_focal_crossentropy(
     Args:
         y_true: Labels 0 and 1, or shares between, shape `(..., outputs)`. They get no gradient.
         y_pred: Predictions, same shape: probabilities, or logits if `from_logits`. A trailing axis of size 1 may be
-            missing in one of the two. Probabilities are not clipped; 0 and 1 count as the smallest normal number
-            away from them.
+            missing in one of the two. Nearer than 1e-7 to 0 or 1 the logarithm of a probability goes on as a
+            straight line, of bounded slope.
         apply_class_balancing: Whether `alpha` applies.
         alpha: Weight of label 1, from 0 to 1; label 0 has `1 - alpha`.
         gamma: How much less well-classified samples count, from 0, which is binary cross-entropy.
@@ -64,6 +67,8 @@ def binary_focal_crossentropy(
     label_smoothing = check_number("label_smoothing", label_smoothing, least=0, most=1)
     y_true, y_pred, allowed = binary_labels(y_true, y_pred, axis)
     negative, positive = smoothed(y_true, label_smoothing)
+    if not from_logits:
+        check_probabilities(y_pred)
     focal = binary_focal_of_logits if from_logits else binary_focal_of_probability
     loss = focal(negative, positive, y_pred, gamma)
     if apply_class_balancing:
@@ -94,6 +99,8 @@ class BinaryFocalCrossentropy(Loss):
         >>> round(float(loss([[1.0], [0.0]], [[0.0], [0.0]])), 4)
         0.6931
     """
+
+    elementwise = True
 
     def __init__(
         self,
@@ -144,7 +151,8 @@ def _oracle(
         t = (1 - s) * y + s / 2
         p, q = (1 / (1 + mp.exp(-x)), 1 / (1 + mp.exp(x))) if from_logits else (mp.mpf(x), 1 - mp.mpf(x))
         # a term without weight counts zero, even where its probability is 0
-        entropy = (-t * mp.log(p) if t else 0) + (-(1 - t) * mp.log(q) if t != 1 else 0)
+        log = mp.log if from_logits else functools.partial(exact_log, mp)
+        entropy = (-t * log(p) if t else 0) + (-(1 - t) * log(q) if t != 1 else 0)
         balance = a * t + (1 - a) * (1 - t) if apply_class_balancing else 1
         total += balance * (t * q + (1 - t) * p) ** mp.mpf(gamma) * entropy
     return total / len(y_true)

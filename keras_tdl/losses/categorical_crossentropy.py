@@ -8,15 +8,18 @@ from keras import ops
 from keras_tdl.catalogue import Loss, LossCard, Parameter, Source, register
 from keras_tdl.numerics import (
     check_number,
+    check_probabilities,
     check_weights,
     class_shares,
+    exact_log,
     minus_log,
     poison,
-    positive,
+    reciprocal,
     rounded_once,
     smoothed_shares,
     soft_cross_entropy,
     weight_tensor,
+    weighted,
     with_gradient,
 )
 
@@ -38,7 +41,7 @@ def categorical_crossentropy(
     Args:
         y_true: One-hot labels, or the share of each class, shape `(..., classes)`.
         y_pred: Predictions, same shape: probabilities, or logits if `from_logits`. Probabilities are taken as they
-            are: neither normalised nor clipped; a 0 counts as the smallest normal number.
+            are, not normalised. Below 1e-7 the logarithm goes on as a straight line, of bounded slope.
         from_logits: Whether `y_pred` are logits, which is more accurate and learns where it is confidently wrong.
         label_smoothing: Share of the target spread evenly over all classes, from 0 to 1.
         axis: The class axis.
@@ -62,9 +65,12 @@ def categorical_crossentropy(
     """
     label_smoothing = check_number("label_smoothing", label_smoothing, least=0, most=1)
     y_true, y_pred, allowed = class_shares(y_true, y_pred, axis, "SparseCategoricalCrossentropy")
+    if not from_logits:
+        check_probabilities(y_pred)
     loss = (soft_cross_entropy if from_logits else _on_probabilities)(y_true, y_pred, label_smoothing)
     if class_weight is not None:
-        loss = loss * ops.sum(y_true * weight_tensor("class_weight", class_weight, y_pred), axis=-1)
+        factor = ops.sum(y_true * weight_tensor("class_weight", class_weight, y_pred), axis=-1)
+        loss = weighted(factor, loss)
     return poison(loss, allowed)
 
 
@@ -77,7 +83,7 @@ def _slope_true(y_true: Any, p: Any, smoothing: float) -> Any:
 
 
 def _slope(y_true: Any, p: Any, smoothing: float) -> Any:
-    return -smoothed_shares(y_true, smoothing) / positive(p)
+    return -smoothed_shares(y_true, smoothing) * reciprocal(p)
 
 
 _on_probabilities = with_gradient(_value, (_slope_true, _slope, None), axis=-1)
@@ -141,7 +147,8 @@ def _oracle(
     log_total = mp.log(sum(mp.exp(z) for z in y_pred)) if from_logits else mp.mpf(0)
     # a class without weight counts zero, even where its probability is 0
     logs = [
-        ((mp.mpf(p) if from_logits else mp.log(p)) - log_total) if t else 0 for t, p in zip(shares, y_pred, strict=True)
+        ((mp.mpf(p) if from_logits else exact_log(mp, p)) - log_total) if t else 0
+        for t, p in zip(shares, y_pred, strict=True)
     ]
     weight = sum(mp.mpf(w) * y for w, y in zip(class_weight, y_true, strict=True)) if class_weight else 1
     return -weight * sum(t * log for t, log in zip(shares, logs, strict=True))

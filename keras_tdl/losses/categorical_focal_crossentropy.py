@@ -9,7 +9,9 @@ from keras_tdl.catalogue import Budget, Loss, LossCard, Parameter, Source, regis
 from keras_tdl.numerics import (
     check_factor,
     check_number,
+    check_probabilities,
     class_shares,
+    exact_log,
     focal_of_logits,
     focal_of_probability,
     per_row,
@@ -66,6 +68,7 @@ def categorical_focal_crossentropy(
     if from_logits:
         loss = focal_of_logits(weights, y_pred, gamma)
     else:
+        check_probabilities(y_pred)
         loss = ops.sum(weights * focal_of_probability(y_pred, gamma), axis=-1)
     return poison(loss, allowed)
 
@@ -134,7 +137,12 @@ def _oracle(
     for y, a, weight in zip(y_true, alphas, weights, strict=True):
         share = (1 - s) * y + s / len(y_pred)
         if share:  # a class without weight counts zero, even where its probability is 0
-            loss -= mp.mpf(a) * share * (1 - weight / whole) ** mp.mpf(gamma) * mp.log(weight / whole)
+            loss -= (
+                mp.mpf(a)
+                * share
+                * (1 - weight / whole) ** mp.mpf(gamma)
+                * (mp.log(weight / whole) if from_logits else exact_log(mp, weight))
+            )
     return loss
 
 

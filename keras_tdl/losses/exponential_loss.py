@@ -59,6 +59,8 @@ class ExponentialLoss(Loss):
         1.0
     """
 
+    elementwise = True
+
     def __init__(
         self,
         labels: str = "signed",

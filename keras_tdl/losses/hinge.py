@@ -88,6 +88,8 @@ class Hinge(Loss):
         0.75
     """
 
+    elementwise = True
+
     def __init__(
         self,
         labels: str = "signed",

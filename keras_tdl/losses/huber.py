@@ -81,6 +81,8 @@ class Huber(Loss):
         4.0
     """
 
+    elementwise = True
+
     def __init__(
         self,
         delta: float = 1.0,

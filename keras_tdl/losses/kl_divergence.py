@@ -6,15 +6,17 @@ from keras import ops
 
 from keras_tdl.catalogue import Budget, Loss, LossCard, Parameter, Source, register
 from keras_tdl.numerics import (
+    check_probabilities,
     class_shares,
     cross_entropy_slope,
     divergence_of_logits,
     divergence_of_probabilities,
+    exact_log,
     log_ratio,
     minus_log,
     negative_log_softmax,
     poison,
-    positive,
+    reciprocal,
     rounded_once,
     softmax,
     weighted,
@@ -35,7 +37,8 @@ def kl_divergence(
     Args:
         y_true: Target distributions, shape `(..., classes)`: probabilities, or logits if `target_from_logits`.
         y_pred: Predictions, same shape: probabilities, or logits if `from_logits`. Probabilities on either side are
-            taken as they are: neither normalised nor clipped; a 0 counts as the smallest normal number.
+            taken as they are, not normalised; below 1e-7 the logarithm of a prediction goes on as a straight line, of
+            bounded slope.
         from_logits: Whether `y_pred` are logits.
         target_from_logits: Whether `y_true` are logits, as from a teacher.
         axis: The class axis.
@@ -58,6 +61,8 @@ def kl_divergence(
     y_true, y_pred, allowed = class_shares(
         y_true, y_pred, axis, "SparseCategoricalCrossentropy", limited=not target_from_logits
     )
+    if not from_logits:
+        check_probabilities(y_pred)
     return poison(_divergence(y_true, y_pred, bool(from_logits), bool(target_from_logits)), allowed)
 
 
@@ -88,7 +93,7 @@ def _value(y_true: Any, y_pred: Any, from_logits: bool, target_from_logits: bool
 def _slope_true(y_true: Any, y_pred: Any, from_logits: bool, target_from_logits: bool) -> Any:
     ratio = _log_ratio(y_true, y_pred, from_logits, target_from_logits)
     if not target_from_logits:
-        return ratio + 1.0
+        return ratio + y_true * reciprocal(y_true)
     # softmax's Jacobian makes of the ratio its deviation from its mean, which is the divergence
     divergence = _value(y_true, y_pred, from_logits, target_from_logits)
     target = softmax(y_true)
@@ -97,7 +102,7 @@ def _slope_true(y_true: Any, y_pred: Any, from_logits: bool, target_from_logits:
 
 def _slope(y_true: Any, y_pred: Any, from_logits: bool, target_from_logits: bool) -> Any:
     target = _target(y_true, target_from_logits)
-    return cross_entropy_slope(target, y_pred) if from_logits else -target / positive(y_pred)
+    return cross_entropy_slope(target, y_pred) if from_logits else -target * reciprocal(y_pred)
 
 
 _divergence = with_gradient(_value, (_slope_true, _slope, None, None), axis=-1, kernel="divergence")
@@ -151,8 +156,11 @@ def _oracle(
         weights = [mp.exp(x) if logits else mp.mpf(x) for x in row]
         return [w / sum(weights) for w in weights] if logits else weights
 
+    def log(p: Any, logits: bool) -> Any:
+        return mp.log(p) if logits else exact_log(mp, p)
+
     pairs = zip(distribution(y_true, target_from_logits), distribution(y_pred, from_logits), strict=True)
-    return sum((t * (mp.log(t) - mp.log(p)) for t, p in pairs if t), mp.mpf(0))
+    return sum((t * (log(t, target_from_logits) - log(p, from_logits)) for t, p in pairs if t), mp.mpf(0))
 
 
 CARD = register(

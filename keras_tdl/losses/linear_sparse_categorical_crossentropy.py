@@ -58,6 +58,7 @@ class LinearSparseCategoricalCrossentropy(Loss):
 
     stand_in = (0.0, 0.5)
     has_sum = True
+    takes_indices = True
 
     def __init__(
         self,

@@ -66,6 +66,8 @@ class MeanAbsoluteError(Loss):
         3.0
     """
 
+    elementwise = True
+
     def __init__(
         self,
         reduction: str | None = "sum_over_batch_size",

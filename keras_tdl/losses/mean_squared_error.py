@@ -65,6 +65,8 @@ class MeanSquaredError(Loss):
         9.0
     """
 
+    elementwise = True
+
     def __init__(
         self,
         reduction: str | None = "sum_over_batch_size",

@@ -7,15 +7,18 @@ from keras import ops
 
 from keras_tdl.catalogue import Loss, LossCard, Parameter, Source, register
 from keras_tdl.numerics import (
+    as_tensor,
+    axis_last,
     check_choice,
+    check_class_index,
     check_number,
     check_shares_shape,
     check_weights,
-    class_indices,
+    class_labels,
+    class_losses,
     float_tensor,
     one_hot_indices,
     per_row,
-    poison,
     shortfall,
     subtract_exactly,
     weight_tensor,
@@ -35,6 +38,7 @@ def multiclass_hinge(
     margin: float = 1.0,
     axis: int = -1,
     class_weight: Sequence[float] | None = None,
+    ignore_class: int | None = None,
 ) -> Any:
     """Hinge loss of several classes.
 
@@ -53,6 +57,7 @@ def multiclass_hinge(
         margin: How far the right score must be ahead, above 0.
         axis: The class axis of `y_pred`.
         class_weight: One factor from 0 for each class; `None` for none.
+        ignore_class: A class index whose loss is 0, such as -1 or 255; may be out of range.
 
     Returns:
         One loss a sample, shape of `y_pred` without `axis`, dtype of `y_pred`.
@@ -74,18 +79,26 @@ def multiclass_hinge(
     check_choice("method", method, METHODS)
     check_choice("labels", labels, LABELS)
     margin = check_number("margin", margin, above=0)
-    y_pred = float_tensor(y_pred)
-    take_indices = class_indices if labels == "index" else one_hot_indices
-    y_true = ops.convert_to_tensor(y_true)
-    if labels == "one_hot":
+    _check_ignored(labels, ignore_class)
+    if labels == "index":
+        classes, y_pred = class_labels(y_true, y_pred, axis, ignore_class)
+    else:
+        y_true, y_pred = as_tensor(y_true), float_tensor(y_pred)
         check_shares_shape(y_true, y_pred, "labels='index'")
-        y_true = ops.moveaxis(y_true, axis, -1)
-    y_pred = ops.moveaxis(y_pred, axis, -1)
-    index, counts, allowed = take_indices(y_true, y_pred)
-    loss = _METHODS[method](index, y_pred, margin)
-    if class_weight is not None:
-        loss = loss * ops.take(weight_tensor("class_weight", class_weight, y_pred), ops.squeeze(index, -1))
-    return poison(loss, allowed, counts)
+        y_pred = axis_last(y_pred, axis)
+        classes = one_hot_indices(axis_last(y_true, axis), y_pred)
+    loss = _METHODS[method](classes.index, y_pred, margin)
+    return class_losses(loss, classes, ignore_class, weight_tensor("class_weight", class_weight, y_pred))
+
+
+def _check_ignored(labels: str, ignore_class: int | None) -> int | None:
+    ignore_class = check_class_index("ignore_class", ignore_class)
+    if ignore_class is not None and labels != "index":
+        raise ValueError(
+            f"Expected ignore_class only with labels='index'. Received: labels={labels!r}, ignore_class="
+            f"{ignore_class}. A one-hot row of zeros counts zero."
+        )
+    return ignore_class
 
 
 def _is_own(index: Any, scores: Any) -> Any:
@@ -138,10 +151,10 @@ class MulticlassHinge(Loss):
         margin: How far the right score must be ahead, above 0.
         axis: The class axis of the predictions.
         class_weight: One factor from 0 for each class; `None` for none.
+        ignore_class: A class index that does not count, such as -1 or 255.
         reduction: How samples are joined, as in `keras.losses.Loss`.
         name: Name of the loss.
-        dtype: Dtype of the computation; `None` means `keras.config.floatx()`. It must hold every class index
-            exactly: float16 up to 2048 classes, bfloat16 up to 256.
+        dtype: Dtype of the computation; `None` means `keras.config.floatx()`.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -162,6 +175,7 @@ class MulticlassHinge(Loss):
         margin: float = 1.0,
         axis: int = -1,
         class_weight: Sequence[float] | None = None,
+        ignore_class: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "multiclass_hinge",
         dtype: Any = None,
@@ -172,8 +186,14 @@ class MulticlassHinge(Loss):
         self.margin = check_number("margin", margin, above=0)
         self.axis = axis
         self.class_weight = check_weights("class_weight", class_weight)
+        self.ignore_class = _check_ignored(labels, ignore_class)
+
+    @property
+    def takes_indices(self) -> bool:
+        return self.labels == "index"
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
+        # what is ignored was replaced before
         return multiclass_hinge(y_true, y_pred, self.method, self.labels, self.margin, self.axis, self.class_weight)
 
 
@@ -186,7 +206,10 @@ def _oracle(
     margin: float = 1.0,
     axis: int = -1,
     class_weight: Sequence[float] | None = None,
+    ignore_class: int | None = None,
 ) -> Any:
+    if ignore_class is not None and y_true == ignore_class:
+        return mp.mpf(0)
     y = y_true if labels == "index" else list(y_true).index(1)
     own, others = mp.mpf(y_pred[y]), [mp.mpf(f) for k, f in enumerate(y_pred) if k != y]
     m, zero = mp.mpf(margin), mp.mpf(0)
@@ -216,11 +239,13 @@ CARD = register(
             Parameter(name="margin", default=1.0, valid="a number above 0", slider=(0.1, 3.0)),
             Parameter(name="axis", default=-1, valid="an axis of y_pred"),
             Parameter(name="class_weight", default=None, valid="None or one number from 0 for each class"),
+            Parameter(name="ignore_class", default=None, valid="None or an integer, with labels='index'"),
         ),
         settings=(
             {"method": "weston_watkins"},
             {"method": "one_vs_rest", "margin": 0.3},
             {"labels": "one_hot", "margin": 2.0},
+            {"ignore_class": 2, "axis": 1, "method": "one_vs_rest", "class_weight": [0.5, 1.0, 2.0, 0.0]},
             {"method": "weston_watkins", "labels": "one_hot", "class_weight": [0.5, 1.0, 2.0, 0.0]},
             {
                 "method": "weston_watkins",

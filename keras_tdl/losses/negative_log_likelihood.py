@@ -9,9 +9,8 @@ from keras_tdl.catalogue import Loss, LossCard, Parameter, Source, register
 from keras_tdl.numerics import (
     check_class_index,
     check_weights,
-    class_indices,
-    float_tensor,
-    poison,
+    class_labels,
+    class_losses,
     rounded_once,
     weight_tensor,
 )
@@ -52,13 +51,9 @@ def negative_log_likelihood(
     Source: R. A. Fisher, "On the Mathematical Foundations of Theoretical Statistics", 1922,
     doi:10.1098/rsta.1922.0009; book, table 6.
     """
-    y_pred = ops.moveaxis(float_tensor(y_pred), axis, -1)
-    labels, counts, allowed = class_indices(ops.convert_to_tensor(y_true), y_pred, ignore_class)
-    loss = -ops.squeeze(ops.take_along_axis(y_pred, labels, axis=-1), -1)
-    if class_weight is not None:
-        weights = weight_tensor("class_weight", class_weight, y_pred)
-        loss = loss * ops.take(weights, ops.squeeze(labels, -1))
-    return poison(loss, allowed, counts)
+    labels, y_pred = class_labels(y_true, y_pred, axis, ignore_class)
+    loss = -ops.squeeze(ops.take_along_axis(y_pred, labels.index, axis=-1), -1)
+    return class_losses(loss, labels, ignore_class, weight_tensor("class_weight", class_weight, y_pred))
 
 
 class NegativeLogLikelihood(Loss):
@@ -72,8 +67,7 @@ class NegativeLogLikelihood(Loss):
         class_weight: One factor from 0 for each class; `None` for none.
         reduction: How samples are joined, as in `keras.losses.Loss`.
         name: Name of the loss.
-        dtype: Dtype of the computation; `None` means `keras.config.floatx()`. It must hold every class index
-            exactly: float16 up to 2048 classes, bfloat16 up to 256.
+        dtype: Dtype of the computation; `None` means `keras.config.floatx()`.
 
     Raises:
         TypeError: If `ignore_class` is not an integer.
@@ -87,6 +81,7 @@ class NegativeLogLikelihood(Loss):
     """
 
     stand_in = (0.0, 0.5)
+    takes_indices = True
 
     def __init__(
         self,
@@ -103,7 +98,8 @@ class NegativeLogLikelihood(Loss):
         self.class_weight = check_weights("class_weight", class_weight)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        return negative_log_likelihood(y_true, y_pred, self.ignore_class, self.axis, self.class_weight)
+        # what is ignored was replaced before
+        return negative_log_likelihood(y_true, y_pred, None, self.axis, self.class_weight)
 
 
 def _oracle(

@@ -9,11 +9,12 @@ from keras_tdl.catalogue import Loss, LossCard, Parameter, Source, register
 from keras_tdl.numerics import (
     check_class_index,
     check_number,
+    check_probabilities,
     check_weights,
-    class_indices,
-    float_tensor,
+    class_labels,
+    class_losses,
+    exact_log,
     negative_log,
-    poison,
     rounded_once,
     row_mean,
     sparse_cross_entropy,
@@ -39,7 +40,7 @@ def sparse_categorical_crossentropy(
     Args:
         y_true: Class indices from 0 to `classes - 1`, shape `(...)`, or with a last axis of size 1.
         y_pred: Predictions, shape `(..., classes)`: probabilities, or logits if `from_logits`. Probabilities are
-            taken as they are: neither normalised nor clipped; a 0 counts as the smallest normal number.
+            taken as they are, not normalised. Below 1e-7 the logarithm goes on as a straight line, of bounded slope.
         from_logits: Whether `y_pred` are logits, which is more accurate and learns where it is confidently wrong.
         ignore_class: A label whose loss is 0, such as -1 or 255; may be out of range.
         axis: The class axis of `y_pred`.
@@ -63,18 +64,15 @@ def sparse_categorical_crossentropy(
     Source: C. Szegedy et al., 2016, arXiv:1512.00567 (label smoothing); book 3.6.
     """
     label_smoothing = check_number("label_smoothing", label_smoothing, least=0, most=1)
-    y_pred = ops.moveaxis(float_tensor(y_pred), axis, -1)
-    labels, counts, allowed = class_indices(ops.convert_to_tensor(y_true), y_pred, ignore_class)
+    labels, y_pred = class_labels(y_true, y_pred, axis, ignore_class)
     if from_logits:
-        loss = sparse_cross_entropy(labels, y_pred, label_smoothing)
+        loss = sparse_cross_entropy(labels.index, y_pred, label_smoothing)
     else:
-        loss = ops.squeeze(negative_log(ops.take_along_axis(y_pred, labels, axis=-1)), -1)
+        check_probabilities(y_pred)
+        loss = ops.squeeze(negative_log(ops.take_along_axis(y_pred, labels.index, axis=-1)), -1)
         if label_smoothing:
             loss = (1.0 - label_smoothing) * loss + label_smoothing * row_mean(negative_log(y_pred))
-    if class_weight is not None:
-        weights = weight_tensor("class_weight", class_weight, y_pred)
-        loss = loss * ops.take(weights, ops.squeeze(labels, -1))
-    return poison(loss, allowed, counts)
+    return class_losses(loss, labels, ignore_class, weight_tensor("class_weight", class_weight, y_pred))
 
 
 class SparseCategoricalCrossentropy(Loss):
@@ -90,8 +88,7 @@ class SparseCategoricalCrossentropy(Loss):
         class_weight: One factor from 0 for each class; `None` for none.
         reduction: How samples are joined, as in `keras.losses.Loss`.
         name: Name of the loss.
-        dtype: Dtype of the computation; `None` means `keras.config.floatx()`. It must hold every class index
-            exactly: float16 up to 2048 classes, bfloat16 up to 256.
+        dtype: Dtype of the computation; `None` means `keras.config.floatx()`.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -104,6 +101,7 @@ class SparseCategoricalCrossentropy(Loss):
     """
 
     stand_in = (0.0, 0.5)
+    takes_indices = True
 
     def __init__(
         self,
@@ -128,7 +126,7 @@ class SparseCategoricalCrossentropy(Loss):
             y_true,
             y_pred,
             self.from_logits,
-            self.ignore_class,
+            None,  # what is ignored was replaced before
             self.axis,
             self.label_smoothing,
             self.class_weight,
@@ -147,7 +145,7 @@ def _oracle(
     if y_true == ignore_class:
         return mp.mpf(0)
     total = sum(mp.exp(z) for z in y_pred) if from_logits else 1
-    logs = [(p if from_logits else mp.log(p)) - mp.log(total) for p in y_pred]
+    logs = [(p if from_logits else exact_log(mp, p)) - mp.log(total) for p in y_pred]
     s = mp.mpf(label_smoothing)
     loss = -(1 - s) * logs[y_true] - s * sum(logs) / len(logs)
     return loss * (mp.mpf(class_weight[y_true]) if class_weight else 1)

@@ -10,12 +10,13 @@ from keras_tdl.numerics import (
     check_class_index,
     check_factor,
     check_number,
-    class_indices,
-    float_tensor,
+    check_probabilities,
+    class_labels,
+    class_losses,
+    exact_log,
     focal_of_logits,
     focal_of_probability,
     per_row,
-    poison,
     weight_tensor,
 )
 
@@ -39,7 +40,7 @@ def sparse_categorical_focal_crossentropy(
     Args:
         y_true: Class indices from 0 to `classes - 1`, shape `(...)`, or with a last axis of size 1.
         y_pred: Predictions, shape `(..., classes)`: probabilities, or logits if `from_logits`. Probabilities are
-            taken as they are: neither normalised nor clipped; a 0 counts as the smallest normal number.
+            taken as they are, not normalised. Below 1e-7 the logarithm goes on as a straight line, of bounded slope.
         alpha: Weight from 0 of all classes, or one for each.
         gamma: How much less well-classified samples count, from 0, which is cross-entropy.
         from_logits: Whether `y_pred` are logits, which is more accurate and learns where it is confidently wrong.
@@ -64,21 +65,22 @@ def sparse_categorical_focal_crossentropy(
     """
     gamma = check_number("gamma", gamma, least=0)
     label_smoothing = check_number("label_smoothing", label_smoothing, least=0, most=1)
-    y_pred = ops.moveaxis(float_tensor(y_pred), axis, -1)
+    labels, y_pred = class_labels(y_true, y_pred, axis, ignore_class)
     alpha = weight_tensor("alpha", alpha, y_pred)
-    labels, counts, allowed = class_indices(ops.convert_to_tensor(y_true), y_pred, ignore_class)
+    if not from_logits:
+        check_probabilities(y_pred)
     if from_logits or label_smoothing:
         uniform = label_smoothing / y_pred.shape[-1]
-        is_own = ops.equal(ops.arange(y_pred.shape[-1], dtype="int32"), labels)
+        is_own = ops.equal(ops.arange(y_pred.shape[-1], dtype="int32"), labels.index)
         weights = (ops.cast(is_own, y_pred.dtype) * (1.0 - label_smoothing) + uniform) * alpha
         if from_logits:
             loss = focal_of_logits(weights, y_pred, gamma)
         else:
             loss = ops.sum(weights * focal_of_probability(y_pred, gamma), axis=-1)
     else:
-        loss = ops.squeeze(focal_of_probability(ops.take_along_axis(y_pred, labels, axis=-1), gamma), -1)
-        loss = loss * (alpha if isinstance(alpha, float) else ops.take(alpha, ops.squeeze(labels, -1)))
-    return poison(loss, allowed, counts)
+        loss = ops.squeeze(focal_of_probability(ops.take_along_axis(y_pred, labels.index, axis=-1), gamma), -1)
+        loss = loss * (alpha if isinstance(alpha, float) else ops.take(alpha, ops.squeeze(labels.index, -1)))
+    return class_losses(loss, labels, ignore_class)
 
 
 class SparseCategoricalFocalCrossentropy(Loss):
@@ -95,8 +97,7 @@ class SparseCategoricalFocalCrossentropy(Loss):
         label_smoothing: Share of the target spread evenly over all classes, from 0 to 1.
         reduction: How samples are joined, as in `keras.losses.Loss`.
         name: Name of the loss.
-        dtype: Dtype of the computation; `None` means `keras.config.floatx()`. It must hold every class index
-            exactly: float16 up to 2048 classes, bfloat16 up to 256.
+        dtype: Dtype of the computation; `None` means `keras.config.floatx()`.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -109,6 +110,7 @@ class SparseCategoricalFocalCrossentropy(Loss):
     """
 
     stand_in = (0.0, 0.5)
+    takes_indices = True
 
     def __init__(
         self,
@@ -137,7 +139,7 @@ class SparseCategoricalFocalCrossentropy(Loss):
             self.alpha,
             self.gamma,
             self.from_logits,
-            self.ignore_class,
+            None,  # what is ignored was replaced before
             self.axis,
             self.label_smoothing,
         )
@@ -163,7 +165,12 @@ def _oracle(
     for k, (a, weight) in enumerate(zip(alphas, weights, strict=True)):
         share = (1 - s) * (k == y_true) + s / len(y_pred)
         if share:  # a class without weight counts zero, even where its probability is 0
-            loss -= mp.mpf(a) * share * (1 - weight / whole) ** mp.mpf(gamma) * mp.log(weight / whole)
+            loss -= (
+                mp.mpf(a)
+                * share
+                * (1 - weight / whole) ** mp.mpf(gamma)
+                * (mp.log(weight / whole) if from_logits else exact_log(mp, weight))
+            )
     return loss
 
 

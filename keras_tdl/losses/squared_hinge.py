@@ -86,6 +86,8 @@ class SquaredHinge(Loss):
         1.125
     """
 
+    elementwise = True
+
     def __init__(
         self,
         labels: str = "signed",

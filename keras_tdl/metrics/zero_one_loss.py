@@ -6,9 +6,13 @@ from keras import ops
 
 from keras_tdl.catalogue import Metric, MetricCard, Parameter, Source, register
 from keras_tdl.numerics import (
+    as_tensor,
+    axis_last,
     check_choice,
+    check_class_index,
     check_number,
-    class_indices,
+    class_labels,
+    class_losses,
     float_tensor,
     one_hot_indices,
     per_row,
@@ -21,7 +25,12 @@ LABELS = ("index", "one_hot", "binary", "signed")
 
 @per_row
 def zero_one_loss(
-    y_true: Any, y_pred: Any, labels: str = "index", threshold: float | None = None, axis: int = -1
+    y_true: Any,
+    y_pred: Any,
+    labels: str = "index",
+    threshold: float | None = None,
+    axis: int = -1,
+    ignore_class: int | None = None,
 ) -> Any:
     """0 where the decision is right, 1 where it is wrong. It has no gradient.
 
@@ -37,6 +46,7 @@ def zero_one_loss(
         threshold: Where `"binary"` and `"signed"` decide; `None` means 0.5 for `"binary"`, which is for probabilities,
             and 0 for `"signed"`. For logits with binary labels give 0.
         axis: The axis of the classes or outputs of `y_pred`.
+        ignore_class: A class index that counts as right, such as -1 or 255; may be out of range.
 
     Returns:
         One 0 or 1 a sample, shape of `y_pred` without `axis`, dtype of `y_pred`.
@@ -57,21 +67,33 @@ def zero_one_loss(
     doi:10.1023/A:1009778005914; book, table 6.
     """
     threshold = _check_threshold(labels, threshold)
+    ignore_class = _check_ignored(labels, ignore_class)
     y_pred = float_tensor(y_pred)
     dtype = y_pred.dtype
-    nan = ops.any(ops.moveaxis(ops.isnan(y_pred), axis, -1), axis=-1)
+    nan = ops.any(axis_last(ops.isnan(y_pred), axis), axis=-1)
     if labels in ("binary", "signed"):
         sign, y_pred, allowed = signs(y_true, y_pred, labels, axis)
         wrong = ops.any(ops.not_equal(y_pred > threshold, sign > 0), axis=-1)
     else:
-        y_true, y_pred = ops.convert_to_tensor(y_true), ops.moveaxis(y_pred, axis, -1)
         if labels == "index":
-            index, _, allowed = class_indices(y_true, y_pred)
+            classes, y_pred = class_labels(y_true, y_pred, axis, ignore_class)
         else:
-            index, counts, allowed = one_hot_indices(ops.moveaxis(y_true, axis, -1), y_pred)
-            allowed = ops.logical_and(allowed, counts)
-        wrong = ops.not_equal(ops.cast(ops.argmax(y_pred, axis=-1), "int32"), ops.squeeze(index, -1))
+            y_pred = axis_last(y_pred, axis)
+            classes = one_hot_indices(axis_last(as_tensor(y_true), axis), y_pred)
+            classes = classes._replace(valid=ops.logical_and(classes.valid, classes.counted))
+        wrong = ops.not_equal(ops.cast(ops.argmax(y_pred, axis=-1), "int32"), ops.squeeze(classes.index, -1))
+        return class_losses(ops.cast(ops.logical_or(wrong, nan), dtype), classes, ignore_class)
     return poison(ops.cast(ops.logical_or(wrong, nan), dtype), allowed)
+
+
+def _check_ignored(labels: str, ignore_class: int | None) -> int | None:
+    ignore_class = check_class_index("ignore_class", ignore_class)
+    if ignore_class is not None and labels != "index":
+        raise ValueError(
+            f"Expected ignore_class only with labels='index'. Received: labels={labels!r}, ignore_class="
+            f"{ignore_class}. Give what does not count the sample_weight 0."
+        )
+    return ignore_class
 
 
 def _check_threshold(labels: str, threshold: float | None) -> float | None:
@@ -94,6 +116,7 @@ class ZeroOneLoss(Metric):
         labels: What the labels are, `"index"`, `"one_hot"`, `"binary"` (0 and 1) or `"signed"` (-1 and 1).
         threshold: Where `"binary"` and `"signed"` decide; `None` means 0.5 and 0.
         axis: The axis of the classes or outputs of the predictions.
+        ignore_class: A class index that does not count, such as -1 or 255.
         name: Name of the metric.
         dtype: Dtype of the sums; `None` means `keras.config.floatx()`.
 
@@ -113,6 +136,7 @@ class ZeroOneLoss(Metric):
         labels: str = "index",
         threshold: float | None = None,
         axis: int = -1,
+        ignore_class: int | None = None,
         name: str = "zero_one_loss",
         dtype: Any = None,
     ) -> None:
@@ -121,32 +145,15 @@ class ZeroOneLoss(Metric):
         self.labels = labels
         self.threshold = threshold
         self.axis = axis
+        self.ignore_class = _check_ignored(labels, ignore_class)
+        self.stand_in = (0.0 if labels in ("index", "one_hot") else 1.0, 0.5)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        y_true, y_pred = ops.convert_to_tensor(y_true), float_tensor(y_pred)
-        if len(y_pred.shape) == 1:  # n samples of one output
-            y_pred = ops.expand_dims(y_pred, -1)
-        keep = None
-        if sample_weight is not None:
-            # what a row of weight 0 holds is never looked at: padding is often no label, and 0 times NaN is NaN
-            keep = _with_rank(ops.not_equal(ops.convert_to_tensor(sample_weight), 0), len(y_pred.shape) - 1)
-            whole_row = self.labels == "index" and len(y_true.shape) < len(y_pred.shape)
-            kept = keep if whole_row else ops.expand_dims(keep, -1 if self.labels == "index" else self.axis)
-            stand_in = ops.zeros_like(y_true) if self.labels == "one_hot" else ops.ones_like(y_true)
-            y_true = ops.where(_with_rank(kept, len(y_true.shape)), y_true, stand_in)
-        losses = zero_one_loss(y_true, y_pred, self.labels, self.threshold, self.axis)
-        if keep is not None:
-            losses = ops.where(keep, losses, ops.zeros_like(losses))
-        super().update_state(losses, sample_weight)
+    @property
+    def takes_indices(self) -> bool:
+        return self.labels == "index"
 
-
-def _with_rank(tensor: Any, rank: int) -> Any:
-    """Axes of size 1 at the end dropped or added until the rank fits."""
-    while len(tensor.shape) > rank and tensor.shape[-1] == 1:
-        tensor = ops.squeeze(tensor, -1)
-    while len(tensor.shape) < rank:
-        tensor = ops.expand_dims(tensor, -1)
-    return tensor
+    def values(self, y_true: Any, y_pred: Any) -> Any:
+        return zero_one_loss(y_true, y_pred, self.labels, self.threshold, self.axis)
 
 
 CARD = register(
@@ -166,6 +173,7 @@ CARD = register(
             Parameter(name="labels", default="index", valid="one of " + ", ".join(map(repr, LABELS))),
             Parameter(name="threshold", default=None, valid="None or a number"),
             Parameter(name="axis", default=-1, valid="an axis of y_pred"),
+            Parameter(name="ignore_class", default=None, valid="None or an integer, with labels='index'"),
         ),
         labels="index",
         predictions="scores",

@@ -1,6 +1,15 @@
 """The stable forms that several rooms share, and the gradients that autodiff gets wrong."""
 
-from keras_tdl.numerics.alignment import aligned, float_tensor, per_row, rounded_once, row_mean, row_size
+from keras_tdl.numerics.alignment import (
+    aligned,
+    axis_last,
+    float_tensor,
+    match_ranks,
+    per_row,
+    rounded_once,
+    row_mean,
+    row_size,
+)
 from keras_tdl.numerics.divergence import divergence_of_logits, divergence_of_probabilities
 from keras_tdl.numerics.exact import exp_product, shortfall, subtract_exactly
 from keras_tdl.numerics.focal import (
@@ -9,13 +18,16 @@ from keras_tdl.numerics.focal import (
     focal_of_logits,
     focal_of_probability,
 )
-from keras_tdl.numerics.gradient import visible, with_gradient
+from keras_tdl.numerics.gradient import as_tensor, visible, with_gradient
 from keras_tdl.numerics.labels import (
     binary_labels,
     check_class_index,
     check_shares_shape,
     class_indices,
+    class_labels,
+    class_losses,
     class_shares,
+    index_tensor,
     one_hot_indices,
     poison,
     signs,
@@ -33,11 +45,14 @@ from keras_tdl.numerics.logits import (
     sparse_cross_entropy,
 )
 from keras_tdl.numerics.probabilities import (
+    check_probabilities,
+    exact_log,
+    float16_probabilities,
     log_ratio,
     minus_log,
     minus_log_complement,
     negative_log,
-    positive,
+    reciprocal,
     weighted,
 )
 from keras_tdl.numerics.surrogates import check_surrogate, surrogate_slope
@@ -46,6 +61,8 @@ from keras_tdl.numerics.weights import check_factor, check_weights, weight_tenso
 
 __all__ = [
     "aligned",
+    "as_tensor",
+    "axis_last",
     "binary_focal_of_logits",
     "binary_focal_of_probability",
     "binary_labels",
@@ -56,20 +73,27 @@ __all__ = [
     "check_count",
     "check_factor",
     "check_number",
+    "check_probabilities",
     "check_shares_shape",
     "check_surrogate",
     "check_weights",
     "class_indices",
+    "class_labels",
+    "class_losses",
     "class_probabilities",
     "class_shares",
     "cross_entropy_slope",
     "divergence_of_logits",
     "divergence_of_probabilities",
+    "exact_log",
     "exp_product",
+    "float16_probabilities",
     "float_tensor",
     "focal_of_logits",
     "focal_of_probability",
+    "index_tensor",
     "log_ratio",
+    "match_ranks",
     "minus_log",
     "minus_log_complement",
     "negative_log",
@@ -77,7 +101,7 @@ __all__ = [
     "one_hot_indices",
     "per_row",
     "poison",
-    "positive",
+    "reciprocal",
     "rounded_once",
     "row_mean",
     "row_size",

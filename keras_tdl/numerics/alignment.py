@@ -8,16 +8,34 @@ from typing import Any, TypeVar, cast
 import keras
 from keras import ops
 
-from keras_tdl.numerics.gradient import HALF, by_rows
+from keras_tdl.numerics.gradient import HALF, as_tensor, by_rows
+from keras_tdl.numerics.probabilities import float16_probabilities
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def float_tensor(x: Any) -> Any:
     """`x` as a tensor; integers become `keras.config.floatx()`."""
-    x = ops.convert_to_tensor(x)
+    x = as_tensor(x)
     is_float = "float" in keras.backend.standardize_dtype(x.dtype)
     return x if is_float else ops.cast(x, keras.config.floatx())
+
+
+def axis_last(x: Any, axis: int) -> Any:
+    """`x` with an axis moved to the end.
+
+    Raises:
+        ValueError: If it has no such axis.
+    """
+    rank = len(x.shape)
+    if not -rank <= axis < rank:
+        raise ValueError(
+            f"Expected axis to be one of the {rank} axes of a tensor of shape {tuple(x.shape)}. Received: axis={axis}."
+        )
+    if axis % rank == rank - 1:
+        return x
+    # not moveaxis, which PyTorch cannot take over a batch
+    return ops.transpose(x, [i for i in range(rank) if i != axis % rank] + [axis % rank])
 
 
 def same_shape(first: Any, second: Any) -> bool:
@@ -27,20 +45,25 @@ def same_shape(first: Any, second: Any) -> bool:
     )
 
 
+def match_ranks(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Both with the trailing axis of size 1 that one of the two lacks, as `fit` and `Dense(1)` make it."""
+    if len(y_true.shape) == len(y_pred.shape) - 1 and y_pred.shape[-1] == 1:
+        y_true = ops.expand_dims(y_true, -1)
+    elif len(y_pred.shape) == len(y_true.shape) - 1 and y_true.shape[-1] == 1:
+        y_pred = ops.expand_dims(y_pred, -1)
+    return y_true, y_pred
+
+
 def aligned(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     """Both as float tensors of one shape and dtype; never broadcasts.
 
-    A trailing axis of size 1 that one of the two lacks is added, as `fit` and `Dense(1)` make it.
+    A trailing axis of size 1 that one of the two lacks is added.
 
     Raises:
         ValueError: If the shapes differ in any other way.
     """
     y_pred = float_tensor(y_pred)
-    y_true = ops.cast(ops.convert_to_tensor(y_true), y_pred.dtype)
-    if len(y_true.shape) == len(y_pred.shape) - 1 and y_pred.shape[-1] == 1:
-        y_true = ops.expand_dims(y_true, -1)
-    elif len(y_pred.shape) == len(y_true.shape) - 1 and y_true.shape[-1] == 1:
-        y_pred = ops.expand_dims(y_pred, -1)
+    y_true, y_pred = match_ranks(ops.cast(as_tensor(y_true), y_pred.dtype), y_pred)
     if not same_shape(y_true.shape, y_pred.shape):
         raise ValueError(
             "Expected y_true and y_pred of the same shape, since broadcasting would compare each target with each "
@@ -65,6 +88,7 @@ def rounded_once(loss: Function) -> Function:
 
     A mean or a weight applied in half precision would round again and again.
     """
+    signature = inspect.signature(loss)
 
     @functools.wraps(loss)
     def rounded(y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
@@ -72,7 +96,11 @@ def rounded_once(loss: Function) -> Function:
         dtype = keras.backend.standardize_dtype(y_pred.dtype)
         if dtype not in HALF:
             return loss(y_true, y_pred, *args, **kwargs)
-        return ops.cast(loss(y_true, ops.cast(y_pred, "float32"), *args, **kwargs), dtype)
+        y_pred = ops.cast(y_pred, "float32")
+        if dtype == "float16" and "from_logits" in signature.parameters:
+            given = signature.bind(y_true, y_pred, *args, **kwargs).arguments
+            y_pred = y_pred if given.get("from_logits", False) else float16_probabilities(y_pred)
+        return ops.cast(loss(y_true, y_pred, *args, **kwargs), dtype)
 
     return cast(Function, rounded)
 
@@ -90,7 +118,7 @@ def per_row(loss: Function) -> Function:
         def block(y_true: Any, y_pred: Any) -> Any:
             return loss(y_true, y_pred, *args, **kwargs)
 
-        y_true = ops.convert_to_tensor(y_true)
+        y_true = as_tensor(y_true)
         axis = signature.bind(y_true, y_pred, *args, **kwargs).arguments.get("axis", -1) if has_axis else -1
         rows_apart = len(y_pred.shape) > 1 and axis % len(y_pred.shape) != 0
         return by_rows(block, y_true, y_pred) if rows_apart else block(y_true, y_pred)

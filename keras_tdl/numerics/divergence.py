@@ -14,7 +14,7 @@ import keras
 from keras import ops
 
 from keras_tdl.numerics.logits import negative_log_softmax, softmax
-from keras_tdl.numerics.probabilities import log_ratio, weighted
+from keras_tdl.numerics.probabilities import LEAST, log_ratio, weighted
 
 
 def _excess_near(x: Any) -> Any:
@@ -38,6 +38,8 @@ def divergence_of_probabilities(target: Any, p: Any) -> Any:
     ratio = log_ratio(target, p)
     far = weighted(target, ratio - 1.0) + p
     terms = ops.where(ops.abs(ratio) < 1, target * _excess_near(ops.clip(-ratio, -1.0, 1.0)), far)
+    is_small = ops.logical_or(target < LEAST, p < LEAST)  # where the ratio is not that of the two
+    terms = ops.where(is_small, weighted(target, ratio) - (target - p), terms)
     return ops.sum(terms, axis=-1) + ops.sum(target - p, axis=-1)
 
 

@@ -17,7 +17,7 @@ from keras_tdl.numerics.logits import (
     cross_entropy_slope,
     negative_log_softmax,
 )
-from keras_tdl.numerics.probabilities import minus_log, minus_log_complement, positive, weighted
+from keras_tdl.numerics.probabilities import minus_log, minus_log_complement, reciprocal, weighted
 
 
 def _power(base: Any, gamma: float) -> Any:
@@ -43,7 +43,7 @@ def _term(p: Any, gamma: float) -> Any:
 
 def _term_slope(p: Any, gamma: float) -> Any:
     others = _not_negative(1.0 - p)
-    return -_power(others, gamma) * (1.0 / positive(p) + gamma * _quotient(minus_log(p), others))
+    return -_power(others, gamma) * (reciprocal(p) + gamma * _quotient(minus_log(p), others))
 
 
 #: `(1 - p)^gamma (-log p)` of `(p, gamma)`.
@@ -92,7 +92,7 @@ def _binary_value(negative: Any, positive_share: Any, p: Any, gamma: float) -> A
 def _binary_slope(negative: Any, positive_share: Any, p: Any, gamma: float) -> Any:
     wrong = _not_negative(negative * p + positive_share * (1.0 - p))
     entropy = negative * minus_log_complement(p) + positive_share * minus_log(p)
-    slope = negative / positive(1.0 - p) - positive_share / positive(p)
+    slope = negative * reciprocal(1.0 - p) - positive_share * reciprocal(p)
     return _power(wrong, gamma) * (gamma * (negative - positive_share) * _quotient(entropy, wrong) + slope)
 
 

@@ -55,9 +55,7 @@ class with_gradient:  # noqa: N801 - reads as a verb where it is used
 
     def __call__(self, *arguments: Any) -> Any:
         constants = tuple(a if isinstance(a, numbers.Real | str) or callable(a) else None for a in arguments)
-        tensors = [
-            ops.convert_to_tensor(a) for a, constant in zip(arguments, constants, strict=True) if constant is None
-        ]
+        tensors = [as_tensor(a) for a, constant in zip(arguments, constants, strict=True) if constant is None]
         if any(isinstance(tensor, keras.KerasTensor) for tensor in tensors):
             return DifferentiableOperation(self.name, constants)(*tensors)
         return self._apply(constants, tensors)
@@ -109,6 +107,15 @@ class DifferentiableOperation(keras.Operation):
             "function": self.function,
             "constants": keras.saving.serialize_keras_object(list(self.constants)),
         }
+
+
+def as_tensor(x: Any) -> Any:
+    """`x` as a tensor of the backend: a variable as its value.
+
+    Raises:
+        ValueError: If rows have different lengths.
+    """
+    return _backend.as_tensor(ops.convert_to_tensor(x))
 
 
 def by_rows(loss: Callable[[Any, Any], Any], y_true: Any, y_pred: Any) -> Any:

@@ -1,23 +1,50 @@
 """Labels: checked where their values can be seen, and never wrong in silence where they cannot."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_tdl.numerics.alignment import aligned, float_tensor, same_shape
-from keras_tdl.numerics.gradient import all_within, by_rows, visible
+from keras_tdl.numerics.alignment import aligned, axis_last, float_tensor, same_shape
+from keras_tdl.numerics.gradient import all_within, as_tensor, by_rows, visible
+from keras_tdl.numerics.probabilities import weighted
 from keras_tdl.numerics.validation import check_choice
 
 #: What labels of two classes may be.
 LABELS = ("signed", "binary")
+#: How many classes a float dtype counts without rounding.
+_MOST_CLASSES = {"bfloat16": 2**8 + 1, "float16": 2**11 + 1, "float32": 2**24 + 1}
 
 
-def class_indices(
-    y_true: Any, y_pred: Any, ignore_class: int | None = None, classes: int | None = None
-) -> tuple[Any, Any, Any]:
+class ClassLabels(NamedTuple):
+    """Integer labels, as they were checked. All have the shape of the predictions without their class axis."""
+
+    #: int32, shape `(..., 1)`; 0 where a label does not count.
+    index: Any
+    #: Whether each label is a class, and not ignored.
+    counted: Any
+    #: Whether each label is a class, or ignored.
+    valid: Any
+
+
+def index_tensor(y_true: Any) -> Any:
+    """Class indices as integers of at least 32 bits; whatever else was given, as it is.
+
+    The number of classes, or a label to ignore, may be more than a small dtype holds.
+    """
+    if isinstance(y_true, Sequence):
+        y_true = np.asarray(y_true)
+    if isinstance(y_true, np.ndarray) and y_true.dtype == "float64":
+        y_true = y_true.astype("float32")  # floatx may be a half
+    y_true = as_tensor(y_true)
+    dtype = keras.backend.standardize_dtype(y_true.dtype)
+    is_small = dtype in ("bool", "int8", "uint8", "int16", "uint16")
+    return ops.cast(y_true, "int32" if is_small else "int64") if is_small or dtype.startswith("uint") else y_true
+
+
+def class_indices(y_true: Any, y_pred: Any, ignore_class: int | None = None, classes: int | None = None) -> ClassLabels:
     """Class indices for predictions with the classes on the last axis.
 
     Args:
@@ -26,14 +53,12 @@ def class_indices(
         ignore_class: An index that counts as valid and is replaced by 0.
         classes: How many classes there are, where `y_pred` does not have them on its last axis.
 
-    Returns:
-        int32 indices, shape `(..., 1)`, 0 where invalid or ignored; whether each label counts, shape `(...)`;
-        and whether it is in range (or ignored), shape `(...)`.
-
     Raises:
-        ValueError: If the shapes do not fit, as with one-hot labels; or, where the values can be seen, if an index
-            is not an integer from 0 to `classes - 1`. In compiled code an invalid index cannot raise: see `poison`.
+        ValueError: If the shapes do not fit, as with one-hot labels; if the labels' dtype cannot hold each class; or,
+            where the values can be seen, if an index is not an integer from 0 to `classes - 1`. In compiled code an
+            invalid index cannot raise: see `poison`.
     """
+    y_true = index_tensor(y_true)
     if len(y_true.shape) == len(y_pred.shape) - 1:
         y_true = ops.expand_dims(y_true, -1)
     if not same_shape(y_true.shape[:-1], y_pred.shape[:-1]) or y_true.shape[-1] != 1:
@@ -44,20 +69,73 @@ def class_indices(
         )
     if classes is None:
         classes = check_several(y_pred)
+    dtype = keras.backend.standardize_dtype(y_true.dtype)
+    if classes > _MOST_CLASSES.get(dtype, classes):
+        raise ValueError(
+            f"Expected class indices of a dtype that holds each of {classes} classes. Received: {dtype}, which rounds "
+            f"above {_MOST_CLASSES[dtype]}. Give integer labels."
+        )
     ignored = ops.zeros_like(y_true, dtype="bool") if ignore_class is None else ops.equal(y_true, ignore_class)
-    valid = ops.logical_and(y_true >= 0, y_true < classes)
-    if "float" in keras.backend.standardize_dtype(y_true.dtype):
-        valid = ops.logical_and(valid, ops.equal(y_true, ops.floor(y_true)))
-    allowed = ops.logical_or(valid, ignored)
+    is_class = ops.logical_and(y_true >= 0, y_true < classes)
+    if "float" in dtype:
+        is_class = ops.logical_and(is_class, ops.equal(y_true, ops.floor(y_true)))
+    valid = ops.logical_or(is_class, ignored)
     y_true = screened(
         y_true,
-        allowed,
+        valid,
         f"class indices from 0 to {classes - 1}, the number of predictions being {classes}",
-        "Check the labels, the size of the output layer, or set ignore_class.",
+        "Check the labels and the size of the output layer. A label that is no class, such as padding, is left out "
+        "by ignore_class or by a sample_weight of 0.",
     )
-    counts = ops.logical_and(valid, ops.logical_not(ignored))
-    indices = ops.cast(ops.where(counts, y_true, ops.zeros_like(y_true)), "int32")
-    return indices, ops.squeeze(counts, -1), ops.squeeze(allowed, -1)
+    counted = ops.logical_and(is_class, ops.logical_not(ignored))
+    index = ops.cast(ops.where(counted, y_true, ops.zeros_like(y_true)), "int32")
+    return ClassLabels(index, ops.squeeze(counted, -1), ops.squeeze(valid, -1))
+
+
+def class_labels(y_true: Any, y_pred: Any, axis: int, ignore_class: int | None) -> tuple[ClassLabels, Any]:
+    """Checked class indices, and float predictions with the classes last: 0.5 where a label is ignored."""
+    y_pred = axis_last(float_tensor(y_pred), axis)
+    labels = class_indices(y_true, y_pred, ignore_class)
+    if ignore_class is not None:
+        # 0 times NaN would be NaN
+        y_pred = ops.where(ops.expand_dims(labels.counted, -1), y_pred, ops.full_like(y_pred, 0.5))
+    return labels, y_pred
+
+
+def class_losses(losses: Any, labels: ClassLabels, ignore_class: int | None = None, class_weight: Any = None) -> Any:
+    """The losses of integer labels, weighed by class, with 0 where a label does not count and NaN where it is invalid.
+
+    Keras averages over those that count: it finds them with the losses, as their mask.
+
+    Args:
+        losses: One for each label.
+        labels: The labels.
+        ignore_class: A label that does not count.
+        class_weight: A tensor of factors, one for each class; `None` for none.
+    """
+    if class_weight is not None:
+        losses = weighted(ops.take(class_weight, ops.squeeze(labels.index, -1)), losses)
+    losses = poison(losses, labels.valid, labels.counted)
+    if ignore_class is None or isinstance(losses, keras.KerasTensor):
+        return losses
+    return _masked([losses, labels.counted])
+
+
+class _Masked(keras.layers.Layer):
+    """Gives its first input the second one as the mask that Keras keeps with a tensor: the public way to do so."""
+
+    def __init__(self) -> None:
+        super().__init__(autocast=False)
+        self.built = True
+
+    def call(self, inputs: Sequence[Any]) -> Any:
+        return inputs[0]
+
+    def compute_mask(self, inputs: Sequence[Any], previous_mask: Any = None) -> Any:
+        return inputs[1]
+
+
+_masked = _Masked()
 
 
 def class_shares(y_true: Any, y_pred: Any, axis: int, sparse: str, limited: bool = True) -> tuple[Any, Any, Any]:
@@ -81,7 +159,7 @@ def class_shares(y_true: Any, y_pred: Any, axis: int, sparse: str, limited: bool
     y_pred = float_tensor(y_pred)
     y_true = ops.cast(ops.convert_to_tensor(y_true), y_pred.dtype)
     check_shares_shape(y_true, y_pred, sparse)
-    y_true, y_pred = ops.moveaxis(y_true, axis, -1), ops.moveaxis(y_pred, axis, -1)
+    y_true, y_pred = axis_last(y_true, axis), axis_last(y_pred, axis)
     check_several(y_pred)
     if not limited:
         return y_true, y_pred, None
@@ -122,15 +200,12 @@ def check_several(y_pred: Any) -> int:
     return y_pred.shape[-1]
 
 
-def one_hot_indices(y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
+def one_hot_indices(y_true: Any, y_pred: Any) -> ClassLabels:
     """Class indices of one-hot labels, where a row of zeros has no class.
 
     Args:
         y_true: Labels 0 and 1, at most one 1 a row, shape `(..., classes)`.
         y_pred: Predictions, same shape.
-
-    Returns:
-        int32 indices, shape `(..., 1)`; whether each row has a class, and whether it is allowed, shape `(...)`.
 
     Raises:
         ValueError: If the shapes differ, as with class indices; or, where the values can be seen, if a row is not
@@ -140,9 +215,10 @@ def one_hot_indices(y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
     check_several(y_pred)
     ones = ops.equal(y_true, 1)
     total = ops.sum(ops.cast(ones, "int32"), axis=-1)
-    allowed = ops.logical_and(ops.all(ops.logical_or(ones, ops.equal(y_true, 0)), axis=-1), total <= 1)
-    screened(total, allowed, "one-hot labels: zeros and at most one 1 a row", "For class indices use labels='index'.")
-    return ops.cast(ops.expand_dims(ops.argmax(ones, axis=-1), -1), "int32"), ops.equal(total, 1), allowed
+    valid = ops.logical_and(ops.all(ops.logical_or(ones, ops.equal(y_true, 0)), axis=-1), total <= 1)
+    screened(total, valid, "one-hot labels: zeros and at most one 1 a row", "For class indices use labels='index'.")
+    index = ops.cast(ops.expand_dims(ops.argmax(ones, axis=-1), -1), "int32")
+    return ClassLabels(index, ops.equal(total, 1), valid)
 
 
 def signs(y_true: Any, y_pred: Any, labels: str, axis: int = -1) -> tuple[Any, Any, Any]:
@@ -163,7 +239,7 @@ def signs(y_true: Any, y_pred: Any, labels: str, axis: int = -1) -> tuple[Any, A
             the two. In compiled code such a label cannot raise: see `poison`.
     """
     check_choice("labels", labels, LABELS)
-    y_true, y_pred = (ops.moveaxis(tensor, axis, -1) for tensor in aligned(y_true, y_pred))
+    y_true, y_pred = (axis_last(tensor, axis) for tensor in aligned(y_true, y_pred))
     low, other = (-1, "binary") if labels == "signed" else (0, "signed")
     known = (_square, 1.0, 0.0) if labels == "signed" else (_square_of_centred, 0.25, 0.0)
     y_true, allowed = _screened_rows(
@@ -191,7 +267,7 @@ def binary_labels(y_true: Any, y_pred: Any, axis: int) -> tuple[Any, Any, Any]:
         ValueError: If the shapes differ or, where the values can be seen, a label is not between 0 and 1. In compiled
             code such a label cannot raise: see `poison`.
     """
-    y_true, y_pred = (ops.moveaxis(tensor, axis, -1) for tensor in aligned(y_true, y_pred))
+    y_true, y_pred = (axis_last(tensor, axis) for tensor in aligned(y_true, y_pred))
     y_true, allowed = _screened_rows(
         y_true, *_UNIT, "labels between 0 and 1", "Labels -1 and 1 become 0 and 1 by (y_true + 1) / 2."
     )

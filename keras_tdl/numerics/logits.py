@@ -53,7 +53,8 @@ def _shifted(logits: Any) -> tuple[Any, Any, Any, Any]:
     finite = ops.clip(top, -limit, limit)
     shift = 16.0 * ops.ceil(minimum(finite, ops.relu(finite - most)) / 16.0)
     shift = ops.where(ops.abs(top) < 1e4, shift, finite)  # beyond, only the largest logits count
-    return ops.exp(minimum(logits - shift, ops.full_like(top, most))), top, ops.exp(finite - shift), shift
+    logits = minimum(logits, ops.full_like(top, limit))
+    return ops.exp(logits - shift), top, ops.exp(finite - shift), shift
 
 
 def softmax(logits: Any) -> Any:
@@ -78,7 +79,8 @@ def negative_log_softmax(logits: Any) -> Any:
     more = ops.sum(ops.cast(is_top, top.dtype), axis=-1, keepdims=True) - 1.0
     below = ops.sum(ops.where(is_top, 0.0, powers), axis=-1, keepdims=True)
     # twice as exact as the logarithm of a sum with the largest in it, where a divergence cancels
-    return (top - logits) + ops.log1p(below / largest_power + more)
+    distance = ops.where(is_top, 0.0, top - logits)  # of two infinite logits it would be NaN
+    return distance + ops.log1p(below / largest_power + more)
 
 
 def cross_entropy_slope(weights: Any, logits: Any) -> Any:
@@ -119,6 +121,7 @@ def _apart(labels: Any, logits: Any) -> tuple[Any, ...]:
     is_own = ops.arange(logits.shape[-1], dtype=keras.backend.standardize_dtype(labels.dtype)) == labels
     powers = ops.where(is_own, 0.0, powers)
     own = ops.take_along_axis(logits, ops.cast(labels, "int32"), axis=-1)
+    own = minimum(own, ops.full_like(own, float(np.finfo(keras.backend.standardize_dtype(own.dtype)).max)))
     return powers, top, largest_power, shift, ops.sum(powers, axis=-1, keepdims=True), is_own, own
 
 
@@ -128,7 +131,8 @@ def _sparse_value(labels: Any, logits: Any, smoothing: float) -> Any:
     odds = others * ops.exp(shift - own)
     loss = ops.where(odds < 1e30, ops.log1p(odds), (top - own) + ops.log(others / largest_power))
     if smoothing:
-        distance = row_mean(top - logits, keepdims=True)
+        limit = float(np.finfo(keras.backend.standardize_dtype(top.dtype)).max)
+        distance = row_mean(top - minimum(logits, ops.full_like(top, limit)), keepdims=True)
         total = others + ops.exp(own - shift)
         loss = (1.0 - smoothing) * loss + smoothing * (distance + ops.log(total / largest_power))
     return ops.squeeze(loss, -1)

@@ -70,6 +70,16 @@ def _sum_to(gradient: Any, tensor: Any) -> Any:
     return tf.reshape(tf.reduce_sum(gradient, axes), shape)
 
 
+def as_tensor(x: Any) -> Any:
+    """The value of a variable; a ragged tensor is refused."""
+    if isinstance(x, tf.RaggedTensor):
+        raise ValueError(
+            f"Expected a dense tensor. Received a ragged one, of shape {tuple(x.shape)}. Pad it by its method "
+            "to_tensor(), and give the padding the sample_weight 0."
+        )
+    return x if isinstance(x, tf.Tensor) or not isinstance(x, tf.Variable) else tf.convert_to_tensor(x)
+
+
 def by_rows(loss: Callable[[Any, Any], Any], y_true: Any, y_pred: Any) -> Any:
     """`loss(y_true, y_pred)`: here it is the caller who compiles it, to spare what it computes on its way."""
     return loss(y_true, y_pred)

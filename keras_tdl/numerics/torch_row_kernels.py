@@ -10,8 +10,6 @@ from torch import nn
 from keras_tdl.numerics.torch_kernels import IN_PLACE, LARGEST, Kernel, Step, always
 from keras_tdl.numerics.torch_logit_kernels import confident, soft_cross_entropy_gradient
 
-_TINY = float(torch.finfo(torch.float32).tiny)
-
 
 def _odds(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """exp(x - max(x)), its sum, and the difference: in float64, where the difference is exact."""
@@ -97,25 +95,6 @@ def _binary_focal_gradient(
     # d log wrong / dx = (negative - positive) p (1 - p) / wrong
     change = (n - q).mul_(p).mul_(complement).div_(wrong).mul_(gamma).mul_(entropy)
     out.copy_(change.add_(n.mul_(p)).sub_(q.mul_(complement)).mul_(power).mul_(upstream))
-
-
-def _divergence(out: torch.Tensor, target: torch.Tensor, p: torch.Tensor, *from_logits: bool) -> None:
-    # -sum(t log(p / t)) as -sum(t log1p((p - t) / t)) has float64's digits to lose where the two are nearly equal;
-    # and a target of 0 counts nothing
-    wide, p = target.double().clamp_(min=1e-200), p.clamp(min=_TINY).double()
-    terms = torch.sub(p, wide).div_(wide)
-    far = None if terms.min() >= -1.0 + 1e-6 else terms < -1.0 + 1e-6  # where p / t has lost too many of them
-    terms.log1p_()
-    if far is not None:
-        terms[far] = (p.expand_as(terms)[far] / wide.expand_as(terms)[far]).log_()
-    out.copy_(0.0 - terms.mul_(wide).sum(-1))  # not -0
-
-
-def _divergence_gradient(
-    out: torch.Tensor, upstream: torch.Tensor, target: torch.Tensor, p: torch.Tensor, *from_logits: bool
-) -> None:
-    torch.clamp(p, min=_TINY, out=out)
-    torch.div(target, out, out=out).neg_().mul_(upstream)
 
 
 def _divergence_of_logits(out: torch.Tensor, target: torch.Tensor, x: torch.Tensor, *from_logits: bool) -> None:
@@ -222,11 +201,6 @@ KERNELS: dict[str | None, tuple[Kernel, ...]] = {
         ),
     ),
     "divergence": (
-        Kernel(
-            Step(_divergence),
-            (None, Step(_divergence_gradient)),
-            lambda y, x, from_logits, target_from_logits: not (from_logits or target_from_logits),
-        ),
         Kernel(
             Step(_divergence_of_logits),
             (None, Step(_divergence_of_logits_gradient)),

@@ -1,5 +1,6 @@
 """Factors of classes and outputs."""
 
+import numbers
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,7 +24,8 @@ def check_weights(name: str, value: Any, each: str = "class", size: int | None =
     """
     if value is None:
         return None
-    weights = np.asarray(value, dtype="float64") if isinstance(value, Sequence | np.ndarray) else np.empty((0, 0))
+    is_list = isinstance(value, Sequence | np.ndarray) and all(isinstance(v, numbers.Real) for v in value)
+    weights = np.asarray(value, dtype="float64") if is_list else np.empty((0, 0))
     if weights.ndim != 1 or size not in (None, weights.size) or not np.isfinite(weights).all() or (weights < 0).any():
         count = "one finite number" if size is None else f"{size} finite numbers, one"
         raise ValueError(
@@ -45,12 +47,11 @@ def check_factor(name: str, value: Any, each: str = "class") -> float | list[flo
 
 
 def weight_tensor(name: str, value: Any, y_pred: Any, each: str = "class") -> Any:
-    """Weights, one for each entry of the last axis of `y_pred`, as a tensor; one number as a float.
+    """Weights, one for each entry of the last axis of `y_pred`, as a tensor; one number as a float, `None` as `None`.
 
     Raises:
         ValueError: If there are more or fewer, or one is negative or not finite.
     """
-    value = check_factor(name, value, each)
-    if isinstance(value, float):
+    if value is None or isinstance(value := check_factor(name, value, each), float):
         return value
     return ops.convert_to_tensor(check_weights(name, value, each, size=y_pred.shape[-1]), dtype=y_pred.dtype)

@@ -1,0 +1,35 @@
+"""A metric that counts what a loss counts."""
+
+from typing import Any
+
+import keras
+
+from keras_tdl.bases.configuration import arguments_config
+from keras_tdl.bases.rows import rows_of
+
+
+class Metric(keras.metrics.Mean):
+    """The mean of one number a sample, with a complete configuration.
+
+    A subclass overrides `values`, and says by the attributes of `keras_tdl.bases.Loss` what it takes. Masks, weights
+    and ignored classes count as there.
+    """
+
+    stand_in: tuple[float, float] = (1.0, 0.5)
+    axis: int = -1
+    ignore_class: int | None = None
+    takes_indices: bool = False
+    elementwise: bool = False
+    on_probabilities: bool = False
+
+    def values(self, y_true: Any, y_pred: Any) -> Any:
+        """One number for each sample."""
+        raise NotImplementedError
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        rows = rows_of(self, y_true, y_pred, sample_weight)
+        super().update_state(self.values(rows.y_true, rows.y_pred), rows.factor)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        return {**config, **arguments_config(self, config)}
