@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_tdl.catalogue import Loss, LossCard, Parameter, Source, register
 from keras_tdl.numerics import (
+    check_axis,
     check_choice,
     check_number,
     check_shares_shape,
@@ -73,6 +74,7 @@ def multiclass_hinge(
     """
     check_choice("method", method, METHODS)
     check_choice("labels", labels, LABELS)
+    axis = check_axis("axis", axis)
     margin = check_number("margin", margin, above=0)
     y_pred = float_tensor(y_pred)
     take_indices = class_indices if labels == "index" else one_hot_indices
@@ -170,7 +172,7 @@ class MulticlassHinge(Loss):
         self.method = check_choice("method", method, METHODS)
         self.labels = check_choice("labels", labels, LABELS)
         self.margin = check_number("margin", margin, above=0)
-        self.axis = axis
+        self.axis = check_axis("axis", axis)
         self.class_weight = check_weights("class_weight", class_weight)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_tdl.catalogue import Loss, LossCard, Parameter, Source, register
 from keras_tdl.numerics import (
+    check_axis,
     check_class_index,
     check_weights,
     class_indices,
@@ -52,6 +53,7 @@ def negative_log_likelihood(
     Source: R. A. Fisher, "On the Mathematical Foundations of Theoretical Statistics", 1922,
     doi:10.1098/rsta.1922.0009; book, table 6.
     """
+    axis = check_axis("axis", axis, y_pred.shape)
     y_pred = ops.moveaxis(float_tensor(y_pred), axis, -1)
     labels, counts, allowed = class_indices(ops.convert_to_tensor(y_true), y_pred, ignore_class)
     loss = -ops.squeeze(ops.take_along_axis(y_pred, labels, axis=-1), -1)
@@ -99,7 +101,7 @@ class NegativeLogLikelihood(Loss):
     ) -> None:
         super().__init__(reduction=reduction, name=name, dtype=dtype)
         self.ignore_class = check_class_index("ignore_class", ignore_class)
-        self.axis = axis
+        self.axis = check_axis("axis", axis)
         self.class_weight = check_weights("class_weight", class_weight)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from keras_tdl.numerics.gradient import HALF, by_rows
+from keras_tdl.numerics.validation import check_axis
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -91,7 +92,10 @@ def per_row(loss: Function) -> Function:
             return loss(y_true, y_pred, *args, **kwargs)
 
         y_true = ops.convert_to_tensor(y_true)
-        axis = signature.bind(y_true, y_pred, *args, **kwargs).arguments.get("axis", -1) if has_axis else -1
+        axis = -1
+        if has_axis:
+            axis = signature.bind(y_true, y_pred, *args, **kwargs).arguments.get("axis", -1)
+            check_axis("axis", axis, max(y_true.shape, y_pred.shape, key=len))
         rows_apart = len(y_pred.shape) > 1 and axis % len(y_pred.shape) != 0
         return by_rows(block, y_true, y_pred) if rows_apart else block(y_true, y_pred)
 
