@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from keras_tdl.numerics import as_tensor, float16_probabilities, index_tensor, match_ranks
+from keras_tdl.numerics import as_tensor, check_axis, float16_probabilities, index_tensor, match_ranks
 
 #: Where Keras turns `class_weight` into weights.
 _TAKES_CLASS_WEIGHT = ("fit", "train_on_batch")
@@ -68,7 +68,7 @@ def rows_of(owner: Any, y_true: Any, y_pred: Any, sample_weight: Any) -> Rows:
         y_true, y_pred = y_true[:, None], y_pred[:, None]
 
     samples = list(y_pred.shape)
-    del samples[owner.axis]
+    del samples[check_axis("axis", owner.axis, samples)]
     if owner.takes_indices:
         y_true = _one_each("class index", y_true, samples)
     weight_dtype = keras.backend.result_type(dtype, "float32")

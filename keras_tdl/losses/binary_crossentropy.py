@@ -10,7 +10,9 @@ from keras_tdl.numerics import (
     binary_labels,
     both_sigmoid,
     both_softplus,
+    check_axis,
     check_factor,
+    check_flag,
     check_number,
     check_probabilities,
     check_weights,
@@ -71,6 +73,8 @@ def binary_crossentropy(
     Source: I. J. Good, "Rational Decisions", 1952, doi:10.1111/j.2517-6161.1952.tb00104.x; P. Rajpurkar et al.,
     "CheXNet", 2017, arXiv:1711.05225 (weights); book 3.5.
     """
+    check_flag("from_logits", from_logits)
+    axis = check_axis("axis", axis)
     label_smoothing = check_number("label_smoothing", label_smoothing, least=0, most=1)
     y_true, y_pred, allowed = binary_labels(y_true, y_pred, axis)
     factor = 1.0 if pos_weight is None else weight_tensor("pos_weight", pos_weight, y_pred, each="output")
@@ -178,9 +182,9 @@ class BinaryCrossentropy(Loss):
         dtype: Any = None,
     ) -> None:
         super().__init__(reduction=reduction, name=name, dtype=dtype)
-        self.from_logits = from_logits
+        self.from_logits = check_flag("from_logits", from_logits)
         self.label_smoothing = check_number("label_smoothing", label_smoothing, least=0, most=1)
-        self.axis = axis
+        self.axis = check_axis("axis", axis)
         self.pos_weight = None if pos_weight is None else check_factor("pos_weight", pos_weight, each="output")
         self.class_weight = check_weights("class_weight", class_weight, size=2)
 

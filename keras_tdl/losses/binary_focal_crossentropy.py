@@ -8,6 +8,8 @@ from keras_tdl.numerics import (
     binary_focal_of_logits,
     binary_focal_of_probability,
     binary_labels,
+    check_axis,
+    check_flag,
     check_number,
     check_probabilities,
     exact_log,
@@ -62,6 +64,9 @@ def binary_focal_crossentropy(
 
     Source: T.-Y. Lin et al., "Focal Loss for Dense Object Detection", 2017, arXiv:1708.02002.
     """
+    check_flag("apply_class_balancing", apply_class_balancing)
+    check_flag("from_logits", from_logits)
+    axis = check_axis("axis", axis)
     alpha = check_number("alpha", alpha, least=0, most=1)
     gamma = check_number("gamma", gamma, least=0)
     label_smoothing = check_number("label_smoothing", label_smoothing, least=0, most=1)
@@ -115,12 +120,12 @@ class BinaryFocalCrossentropy(Loss):
         dtype: Any = None,
     ) -> None:
         super().__init__(reduction=reduction, name=name, dtype=dtype)
-        self.apply_class_balancing = apply_class_balancing
+        self.apply_class_balancing = check_flag("apply_class_balancing", apply_class_balancing)
         self.alpha = check_number("alpha", alpha, least=0, most=1)
         self.gamma = check_number("gamma", gamma, least=0)
-        self.from_logits = from_logits
+        self.from_logits = check_flag("from_logits", from_logits)
         self.label_smoothing = check_number("label_smoothing", label_smoothing, least=0, most=1)
-        self.axis = axis
+        self.axis = check_axis("axis", axis)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         return binary_focal_crossentropy(

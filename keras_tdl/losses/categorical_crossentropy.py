@@ -7,6 +7,8 @@ from keras import ops
 
 from keras_tdl.catalogue import Loss, LossCard, Parameter, Source, register
 from keras_tdl.numerics import (
+    check_axis,
+    check_flag,
     check_number,
     check_probabilities,
     check_weights,
@@ -63,6 +65,7 @@ def categorical_crossentropy(
 
     Source: C. Szegedy et al., 2016, arXiv:1512.00567 (label smoothing); book 3.6.
     """
+    check_flag("from_logits", from_logits)
     label_smoothing = check_number("label_smoothing", label_smoothing, least=0, most=1)
     y_true, y_pred, allowed = class_shares(y_true, y_pred, axis, "SparseCategoricalCrossentropy")
     if not from_logits:
@@ -122,9 +125,9 @@ class CategoricalCrossentropy(Loss):
         dtype: Any = None,
     ) -> None:
         super().__init__(reduction=reduction, name=name, dtype=dtype)
-        self.from_logits = from_logits
+        self.from_logits = check_flag("from_logits", from_logits)
         self.label_smoothing = check_number("label_smoothing", label_smoothing, least=0, most=1)
-        self.axis = axis
+        self.axis = check_axis("axis", axis)
         self.class_weight = check_weights("class_weight", class_weight)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

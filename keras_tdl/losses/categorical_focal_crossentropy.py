@@ -7,7 +7,9 @@ from keras import ops
 
 from keras_tdl.catalogue import Budget, Loss, LossCard, Parameter, Source, register
 from keras_tdl.numerics import (
+    check_axis,
     check_factor,
+    check_flag,
     check_number,
     check_probabilities,
     class_shares,
@@ -61,6 +63,8 @@ def categorical_focal_crossentropy(
 
     Source: T.-Y. Lin et al., "Focal Loss for Dense Object Detection", 2017, arXiv:1708.02002.
     """
+    check_flag("from_logits", from_logits)
+    axis = check_axis("axis", axis)
     gamma = check_number("gamma", gamma, least=0)
     label_smoothing = check_number("label_smoothing", label_smoothing, least=0, most=1)
     y_true, y_pred, allowed = class_shares(y_true, y_pred, axis, "SparseCategoricalFocalCrossentropy")
@@ -110,9 +114,9 @@ class CategoricalFocalCrossentropy(Loss):
         super().__init__(reduction=reduction, name=name, dtype=dtype)
         self.alpha = check_factor("alpha", alpha)
         self.gamma = check_number("gamma", gamma, least=0)
-        self.from_logits = from_logits
+        self.from_logits = check_flag("from_logits", from_logits)
         self.label_smoothing = check_number("label_smoothing", label_smoothing, least=0, most=1)
-        self.axis = axis
+        self.axis = check_axis("axis", axis)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         return categorical_focal_crossentropy(

@@ -6,6 +6,8 @@ from keras import ops
 
 from keras_tdl.catalogue import Budget, Loss, LossCard, Parameter, Source, register
 from keras_tdl.numerics import (
+    check_axis,
+    check_flag,
     check_probabilities,
     class_shares,
     cross_entropy_slope,
@@ -58,6 +60,8 @@ def kl_divergence(
 
     Source: S. Kullback and R. A. Leibler, 1951, doi:10.1214/aoms/1177729694; book 3.1.
     """
+    check_flag("from_logits", from_logits)
+    check_flag("target_from_logits", target_from_logits)
     y_true, y_pred, allowed = class_shares(
         y_true, y_pred, axis, "SparseCategoricalCrossentropy", limited=not target_from_logits
     )
@@ -136,9 +140,9 @@ class KLDivergence(Loss):
         dtype: Any = None,
     ) -> None:
         super().__init__(reduction=reduction, name=name, dtype=dtype)
-        self.from_logits = from_logits
-        self.target_from_logits = target_from_logits
-        self.axis = axis
+        self.from_logits = check_flag("from_logits", from_logits)
+        self.target_from_logits = check_flag("target_from_logits", target_from_logits)
+        self.axis = check_axis("axis", axis)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         return kl_divergence(y_true, y_pred, self.from_logits, self.target_from_logits, self.axis)

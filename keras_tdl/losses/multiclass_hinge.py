@@ -9,6 +9,7 @@ from keras_tdl.catalogue import Loss, LossCard, Parameter, Source, register
 from keras_tdl.numerics import (
     as_tensor,
     axis_last,
+    check_axis,
     check_choice,
     check_class_index,
     check_number,
@@ -78,6 +79,7 @@ def multiclass_hinge(
     """
     check_choice("method", method, METHODS)
     check_choice("labels", labels, LABELS)
+    axis = check_axis("axis", axis)
     margin = check_number("margin", margin, above=0)
     _check_ignored(labels, ignore_class)
     if labels == "index":
@@ -184,7 +186,7 @@ class MulticlassHinge(Loss):
         self.method = check_choice("method", method, METHODS)
         self.labels = check_choice("labels", labels, LABELS)
         self.margin = check_number("margin", margin, above=0)
-        self.axis = axis
+        self.axis = check_axis("axis", axis)
         self.class_weight = check_weights("class_weight", class_weight)
         self.ignore_class = _check_ignored(labels, ignore_class)
 

@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_tdl.catalogue import Loss, LossCard, Parameter, Source, register
 from keras_tdl.numerics import (
+    check_axis,
     check_class_index,
     check_weights,
     class_labels,
@@ -94,7 +95,7 @@ class NegativeLogLikelihood(Loss):
     ) -> None:
         super().__init__(reduction=reduction, name=name, dtype=dtype)
         self.ignore_class = check_class_index("ignore_class", ignore_class)
-        self.axis = axis
+        self.axis = check_axis("axis", axis)
         self.class_weight = check_weights("class_weight", class_weight)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

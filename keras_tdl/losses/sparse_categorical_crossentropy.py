@@ -7,7 +7,9 @@ from keras import ops
 
 from keras_tdl.catalogue import Loss, LossCard, Parameter, Source, register
 from keras_tdl.numerics import (
+    check_axis,
     check_class_index,
+    check_flag,
     check_number,
     check_probabilities,
     check_weights,
@@ -63,6 +65,7 @@ def sparse_categorical_crossentropy(
 
     Source: C. Szegedy et al., 2016, arXiv:1512.00567 (label smoothing); book 3.6.
     """
+    check_flag("from_logits", from_logits)
     label_smoothing = check_number("label_smoothing", label_smoothing, least=0, most=1)
     labels, y_pred = class_labels(y_true, y_pred, axis, ignore_class)
     if from_logits:
@@ -115,9 +118,9 @@ class SparseCategoricalCrossentropy(Loss):
         dtype: Any = None,
     ) -> None:
         super().__init__(reduction=reduction, name=name, dtype=dtype)
-        self.from_logits = from_logits
+        self.from_logits = check_flag("from_logits", from_logits)
         self.ignore_class = check_class_index("ignore_class", ignore_class)
-        self.axis = axis
+        self.axis = check_axis("axis", axis)
         self.label_smoothing = check_number("label_smoothing", label_smoothing, least=0, most=1)
         self.class_weight = check_weights("class_weight", class_weight)
 

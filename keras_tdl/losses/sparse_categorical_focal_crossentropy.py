@@ -7,8 +7,10 @@ from keras import ops
 
 from keras_tdl.catalogue import Budget, Loss, LossCard, Parameter, Source, register
 from keras_tdl.numerics import (
+    check_axis,
     check_class_index,
     check_factor,
+    check_flag,
     check_number,
     check_probabilities,
     class_labels,
@@ -63,6 +65,8 @@ def sparse_categorical_focal_crossentropy(
 
     Source: T.-Y. Lin et al., "Focal Loss for Dense Object Detection", 2017, arXiv:1708.02002.
     """
+    check_flag("from_logits", from_logits)
+    axis = check_axis("axis", axis)
     gamma = check_number("gamma", gamma, least=0)
     label_smoothing = check_number("label_smoothing", label_smoothing, least=0, most=1)
     labels, y_pred = class_labels(y_true, y_pred, axis, ignore_class)
@@ -127,9 +131,9 @@ class SparseCategoricalFocalCrossentropy(Loss):
         super().__init__(reduction=reduction, name=name, dtype=dtype)
         self.alpha = check_factor("alpha", alpha)
         self.gamma = check_number("gamma", gamma, least=0)
-        self.from_logits = from_logits
+        self.from_logits = check_flag("from_logits", from_logits)
         self.ignore_class = check_class_index("ignore_class", ignore_class)
-        self.axis = axis
+        self.axis = check_axis("axis", axis)
         self.label_smoothing = check_number("label_smoothing", label_smoothing, least=0, most=1)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

@@ -56,7 +56,7 @@ from keras_tdl.numerics.probabilities import (
     weighted,
 )
 from keras_tdl.numerics.surrogates import check_surrogate, surrogate_slope
-from keras_tdl.numerics.validation import check_choice, check_count, check_number
+from keras_tdl.numerics.validation import check_axis, check_choice, check_count, check_flag, check_number
 from keras_tdl.numerics.weights import check_factor, check_weights, weight_tensor
 
 __all__ = [
@@ -68,10 +68,12 @@ __all__ = [
     "binary_labels",
     "both_sigmoid",
     "both_softplus",
+    "check_axis",
     "check_choice",
     "check_class_index",
     "check_count",
     "check_factor",
+    "check_flag",
     "check_number",
     "check_probabilities",
     "check_shares_shape",

@@ -10,6 +10,7 @@ from keras import ops
 
 from keras_tdl.numerics.gradient import HALF, as_tensor, by_rows
 from keras_tdl.numerics.probabilities import float16_probabilities
+from keras_tdl.numerics.validation import check_axis
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -28,14 +29,9 @@ def axis_last(x: Any, axis: int) -> Any:
         ValueError: If it has no such axis.
     """
     rank = len(x.shape)
-    if not -rank <= axis < rank:
-        raise ValueError(
-            f"Expected axis to be one of the {rank} axes of a tensor of shape {tuple(x.shape)}. Received: axis={axis}."
-        )
-    if axis % rank == rank - 1:
-        return x
+    axis = check_axis("axis", axis, x.shape) % rank
     # not moveaxis, which PyTorch cannot take over a batch
-    return ops.transpose(x, [i for i in range(rank) if i != axis % rank] + [axis % rank])
+    return x if axis == rank - 1 else ops.transpose(x, [i for i in range(rank) if i != axis] + [axis])
 
 
 def same_shape(first: Any, second: Any) -> bool:
@@ -119,7 +115,10 @@ def per_row(loss: Function) -> Function:
             return loss(y_true, y_pred, *args, **kwargs)
 
         y_true = as_tensor(y_true)
-        axis = signature.bind(y_true, y_pred, *args, **kwargs).arguments.get("axis", -1) if has_axis else -1
+        axis = -1
+        if has_axis:
+            axis = signature.bind(y_true, y_pred, *args, **kwargs).arguments.get("axis", -1)
+            check_axis("axis", axis, max(y_true.shape, y_pred.shape, key=len))
         rows_apart = len(y_pred.shape) > 1 and axis % len(y_pred.shape) != 0
         return by_rows(block, y_true, y_pred) if rows_apart else block(y_true, y_pred)
 
