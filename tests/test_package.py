@@ -38,9 +38,10 @@ def imported(path: Path) -> Iterator[str]:
 def allowed(part: str) -> tuple[str, ...] | None:
     """The parts of the package that a part may import, itself included; `None` for those that may import all."""
     if part in ROOMS:
-        return ("catalogue", "numerics")
+        return ("bases", "catalogue", "numerics")
     return {
-        "catalogue": ("catalogue",),
+        "bases": ("bases", "numerics"),
+        "catalogue": ("catalogue", "bases"),
         "numerics": ("numerics",),
         "testing": ("testing", "catalogue", "numerics"),
     }.get(part)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+from keras import ops
 
 from keras_tdl.bases.configuration import arguments_config
 from keras_tdl.bases.rows import rows_of
@@ -28,7 +29,10 @@ class Metric(keras.metrics.Mean):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         rows = rows_of(self, y_true, y_pred, sample_weight)
-        super().update_state(self.values(rows.y_true, rows.y_pred), rows.factor)
+        values = self.values(rows.y_true, rows.y_pred)
+        if rows.factor is not None:  # a stand-in may be no label
+            values = ops.where(ops.not_equal(rows.factor, 0), values, ops.zeros_like(values))
+        super().update_state(values, rows.factor)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

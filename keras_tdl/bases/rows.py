@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from keras_tdl.numerics import as_tensor, check_axis, float16_probabilities, index_tensor, match_ranks
+from keras_tdl.numerics import as_tensor, check_axis, float16_probabilities, index_tensor, match_ranks, same_shape
 
 #: Where Keras turns `class_weight` into weights.
 _TAKES_CLASS_WEIGHT = ("fit", "train_on_batch")
@@ -97,9 +97,11 @@ def _with_stand_ins(owner: Any, rows: Rows) -> Rows:
     is_row = keep if rows.of_elements else ops.expand_dims(keep, owner.axis)
     of_true, of_pred = owner.stand_in
     y_true, y_pred = rows.y_true, rows.y_pred
+    if not owner.takes_indices and not same_shape(y_true.shape, y_pred.shape):
+        return rows  # what the loss says of that is clearer
     return rows._replace(
-        y_true=ops.where(keep if owner.takes_indices else is_row, y_true, ops.full_like(y_true, of_true)),
-        y_pred=ops.where(is_row, y_pred, ops.full_like(y_pred, of_pred)),
+        y_true=ops.where(keep if owner.takes_indices else is_row, y_true, ops.cast(of_true, y_true.dtype)),
+        y_pred=ops.where(is_row, y_pred, ops.cast(of_pred, y_pred.dtype)),
     )
 
 

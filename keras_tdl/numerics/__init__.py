@@ -9,6 +9,18 @@ from keras_tdl.numerics.alignment import (
     rounded_once,
     row_mean,
     row_size,
+    same_shape,
+)
+from keras_tdl.numerics.class_labels import (
+    ClassLabels,
+    check_class_index,
+    check_shares_shape,
+    class_indices,
+    class_labels,
+    class_losses,
+    class_shares,
+    index_tensor,
+    one_hot_indices,
 )
 from keras_tdl.numerics.divergence import divergence_of_logits, divergence_of_probabilities
 from keras_tdl.numerics.exact import exp_product, shortfall, subtract_exactly
@@ -19,20 +31,7 @@ from keras_tdl.numerics.focal import (
     focal_of_probability,
 )
 from keras_tdl.numerics.gradient import as_tensor, visible, with_gradient
-from keras_tdl.numerics.labels import (
-    binary_labels,
-    check_class_index,
-    check_shares_shape,
-    class_indices,
-    class_labels,
-    class_losses,
-    class_shares,
-    index_tensor,
-    one_hot_indices,
-    poison,
-    signs,
-    smoothed,
-)
+from keras_tdl.numerics.labels import binary_labels, poison, signs, smoothed
 from keras_tdl.numerics.logits import (
     both_sigmoid,
     both_softplus,
@@ -60,6 +59,7 @@ from keras_tdl.numerics.validation import check_axis, check_choice, check_count,
 from keras_tdl.numerics.weights import check_factor, check_weights, weight_tensor
 
 __all__ = [
+    "ClassLabels",
     "aligned",
     "as_tensor",
     "axis_last",
@@ -107,6 +107,7 @@ __all__ = [
     "rounded_once",
     "row_mean",
     "row_size",
+    "same_shape",
     "shortfall",
     "signs",
     "smoothed",

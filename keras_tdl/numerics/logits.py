@@ -53,7 +53,7 @@ def _shifted(logits: Any) -> tuple[Any, Any, Any, Any]:
     finite = ops.clip(top, -limit, limit)
     shift = 16.0 * ops.ceil(minimum(finite, ops.relu(finite - most)) / 16.0)
     shift = ops.where(ops.abs(top) < 1e4, shift, finite)  # beyond, only the largest logits count
-    logits = minimum(logits, ops.full_like(top, limit))
+    logits = minimum(logits, ops.cast(limit, top.dtype))
     return ops.exp(logits - shift), top, ops.exp(finite - shift), shift
 
 
@@ -121,7 +121,7 @@ def _apart(labels: Any, logits: Any) -> tuple[Any, ...]:
     is_own = ops.arange(logits.shape[-1], dtype=keras.backend.standardize_dtype(labels.dtype)) == labels
     powers = ops.where(is_own, 0.0, powers)
     own = ops.take_along_axis(logits, ops.cast(labels, "int32"), axis=-1)
-    own = minimum(own, ops.full_like(own, float(np.finfo(keras.backend.standardize_dtype(own.dtype)).max)))
+    own = minimum(own, ops.cast(float(np.finfo(keras.backend.standardize_dtype(own.dtype)).max), own.dtype))
     return powers, top, largest_power, shift, ops.sum(powers, axis=-1, keepdims=True), is_own, own
 
 
@@ -132,7 +132,7 @@ def _sparse_value(labels: Any, logits: Any, smoothing: float) -> Any:
     loss = ops.where(odds < 1e30, ops.log1p(odds), (top - own) + ops.log(others / largest_power))
     if smoothing:
         limit = float(np.finfo(keras.backend.standardize_dtype(top.dtype)).max)
-        distance = row_mean(top - minimum(logits, ops.full_like(top, limit)), keepdims=True)
+        distance = row_mean(top - minimum(logits, ops.cast(limit, top.dtype)), keepdims=True)
         total = others + ops.exp(own - shift)
         loss = (1.0 - smoothing) * loss + smoothing * (distance + ops.log(total / largest_power))
     return ops.squeeze(loss, -1)
