@@ -188,6 +188,20 @@ class BinaryCrossentropy(Loss):
         self.pos_weight = None if pos_weight is None else check_factor("pos_weight", pos_weight, each="output")
         self.class_weight = check_weights("class_weight", class_weight, size=2)
 
+    def element_losses(self, y_true: Any, y_pred: Any) -> Any:
+        if not isinstance(self.pos_weight, list):
+            return super().element_losses(y_true, y_pred)
+        # here each output is a sample of its own, and has one factor of the many
+        axis = self.axis % len(y_pred.shape)
+        shape = [-1 if i == axis else 1 for i in range(len(y_pred.shape))]
+        factor = ops.reshape(ops.convert_to_tensor(self.pos_weight, dtype=y_pred.dtype), shape)
+        y_true, y_pred = ops.expand_dims(y_true, self.axis), ops.expand_dims(y_pred, self.axis)
+        arguments = (self.from_logits, self.label_smoothing, self.axis)
+        negative, both = (
+            binary_crossentropy(y_true, y_pred, *arguments, pos_weight, self.class_weight) for pos_weight in (0.0, 1.0)
+        )
+        return negative + factor * (both - negative)
+
     def call(self, y_true: Any, y_pred: Any) -> Any:
         return binary_crossentropy(
             y_true,

@@ -20,7 +20,7 @@ from keras_tdl.numerics.probabilities import LEAST, log_ratio, weighted
 def _excess_near(x: Any) -> Any:
     """exp(x) - 1 - x for x from -1 to 1, by its series."""
     last = 20 if "64" in keras.backend.standardize_dtype(x.dtype) else 12
-    series = ops.full_like(x, 1.0 / math.factorial(last))
+    series = ops.cast(1.0 / math.factorial(last), x.dtype)
     for n in range(last - 1, 1, -1):
         series = series * x + 1.0 / math.factorial(n)
     return x * x * series
