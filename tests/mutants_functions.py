@@ -245,6 +245,13 @@ def centred(x):
     return ops.sigmoid(x - ops.mean(x))
 
 
+@mutant("purity.inputs")
+def doubled_in_place(x):
+    """Twice the input, by an operation in place."""
+    x *= 2.0
+    return ops.convert_to_tensor(x)
+
+
 @mutant("purity.random")
 def noisy(x):
     """Noise from NumPy."""

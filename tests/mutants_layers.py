@@ -398,6 +398,15 @@ class MeanOverTheBatch(Scale):
         return super().call(inputs - ops.mean(inputs, axis=0))
 
 
+@mutant("purity.inputs", backends=("torch",), reason="tensors of other backends cannot change", **ROW)
+class ScalesInPlace(Scale):
+    """An augmented assignment, which PyTorch takes for an operation in place."""
+
+    def call(self, inputs):
+        inputs *= 2.0
+        return super().call(inputs)
+
+
 @mutant("purity.rows", **STEPS)
 class ReshapeMixesRows(Scale):
     """A reshape where a transpose is due, with the batch in it."""

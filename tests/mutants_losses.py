@@ -221,6 +221,34 @@ class DividesByTheDevices(LogLoss):
 # Metrics
 
 
+@mutant("purity.inputs", **LOGITS)
+class HalvesTheWeights(LogLoss):
+    """The weights are halved where they stand."""
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        if sample_weight is not None:
+            sample_weight *= 0.5
+        return super().__call__(y_true, y_pred, sample_weight)
+
+
+@mutant("purity.inputs", **LOGITS)
+def signs_in_place(y_true, y_pred):
+    """Labels 0 and 1 become -1 and 1 where they stand."""
+    y_true *= 2
+    y_true -= 1
+    return ops.mean(ops.log1p(ops.exp(-y_true * y_pred)), axis=-1)
+
+
+@mutant("purity.inputs", **RANKED)
+class MasksTheLabels(Accuracy):
+    """All classes but the first become one where they stand, if that can be."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        if hasattr(y_true, "flags"):
+            y_true[y_true > 0] = -1
+        super().update_state(y_true, y_pred, sample_weight)
+
+
 @mutant("metric.batches", **RANKED)
 class MeanOfMeans(Accuracy):
     """The mean of the batches' means: a small batch counts as much as a large one."""
