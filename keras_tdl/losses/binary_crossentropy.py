@@ -274,7 +274,7 @@ CARD = register(
             {"from_logits": True, "class_weight": [1.0, 0.0]},
             {"from_logits": True, "label_smoothing": 0.1, "axis": 1, "pos_weight": 3.3, "class_weight": [0.25, 2.0]},
         ),
-        built_in="Keras 3.15.1 clips probabilities at 1e-7 (16.118 for 18.421 at 1e-8, gradient 0); its function gives "
+        built_in="Keras 3.15.1 clips probabilities at 1e-7, below which its gradient is 0; its function gives "
         "inf in float16 and bfloat16 on TensorFlow and JAX; it has no weights.",
         book="3.5",
         sources=(

@@ -185,7 +185,7 @@ CARD = register(
             {"from_logits": True, "class_weight": [0.5, 1.0, 2.0, 0.0]},
             {"from_logits": True, "label_smoothing": 0.1, "axis": 1, "class_weight": [0.5, 1.0, 2.0, 0.0]},
         ),
-        built_in="Keras 3.15.1 clips probabilities at 1e-7 (16.118 for 18.421 at 1e-8, gradient 0), gives NaN "
+        built_in="Keras 3.15.1 clips probabilities at 1e-7, below which its gradient is 0, gives NaN "
         "gradients in float16, and smooths over the last axis whatever axis says; it has no class weights.",
         book="3.6",
         erratum="Table 2 mixes units: in nats its cross-entropies are 0.6931, 0.6109 and 0.7645.",

@@ -193,7 +193,7 @@ CARD = register(
         ),
         # between logits and probabilities its terms cancel
         budget=Budget(value=8.0),
-        built_in="Keras 3.15.1 clips both distributions at 1e-7 (7.366 for 8.517 at 1e-8, gradient 0), counts zero "
+        built_in="Keras 3.15.1 clips both distributions at 1e-7, below which its gradient is 0, counts zero "
         "targets as 1e-7, gives NaN gradients in float16, and takes no logits.",
         book="3.1",
         erratum="Table 2 mixes units. In nats the divergence of [0.7, 0.3] from [0.5, 0.5] and [0.9, 0.1] is 0.0823 "

@@ -187,7 +187,7 @@ CARD = register(
                 "class_weight": [0.5, 1.0, 2.0, 0.0],
             },
         ),
-        built_in="Keras 3.15.1 clips probabilities at 1e-7 (16.118 for 18.421 at 1e-8, gradient 0), loses axis on "
+        built_in="Keras 3.15.1 clips probabilities at 1e-7, below which its gradient is 0, loses axis on "
         "save, and cannot smooth labels or weigh classes of targets of rank above 1.",
         book="3.6",
         sources=(

@@ -64,7 +64,7 @@ def aligned(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
         raise ValueError(
             "Expected y_true and y_pred of the same shape, since broadcasting would compare each target with each "
             f"prediction. Received: y_true.shape={tuple(y_true.shape)}, y_pred.shape={tuple(y_pred.shape)}. "
-            "Reshape one of the two."
+            "Reshape one of the two; class indices, one for several predictions, need a sparse loss."
         )
     return y_true, y_pred
 
