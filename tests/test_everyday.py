@@ -346,7 +346,7 @@ class TestProbabilities:
             optimizer = keras.optimizers.Adam(0.1, epsilon=1e-4)
             if policy == "mixed_float16":
                 optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-            model.compile(optimizer, loss(), jit_compile=False)
+            model.compile(optimizer, loss())
             model.fit(x, y_true, batch_size=256, epochs=60, verbose=0)
             p = model.predict(x, verbose=0)
             right = (p[:, 0] > 0.5 if labels == "binary" else p.argmax(-1)) == y
