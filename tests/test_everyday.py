@@ -339,7 +339,8 @@ class TestProbabilities:
         y = (x[:, 0] > 0).astype("int32")
         x[0], y[0] = (20.0, 0.0), 0
         y_true = {"binary": y[:, None], "one_hot": np.eye(2)[y], "index": y}[labels]
-        for policy in ("mixed_float16", "mixed_bfloat16", "float16"):
+        every = BACKEND == "torch" or loss is losses.BinaryCrossentropy  # elsewhere each policy is compiled
+        for policy in ("mixed_float16", "mixed_bfloat16", "float16") if every else ("mixed_float16",):
             units, activation = (1, "sigmoid") if labels == "binary" else (2, "softmax")
             dense = keras.layers.Dense(units, activation, kernel_initializer="ones", dtype=policy)
             model = keras.Sequential([keras.Input((2,)), dense])
@@ -347,7 +348,8 @@ class TestProbabilities:
             if policy == "mixed_float16":
                 optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
             model.compile(optimizer, loss())
-            model.fit(x, y_true, batch_size=256, epochs=60, verbose=0)
+            steps = [np.concatenate([array] * 60) for array in (x, y_true)]
+            model.fit(*steps, batch_size=256, shuffle=False, verbose=0)
             p = model.predict(x, verbose=0)
             right = (p[:, 0] > 0.5 if labels == "binary" else p.argmax(-1)) == y
             assert right.mean() > 0.98
