@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 from keras_tdl.catalogue import Activation, ActivationCard, Parameter, Source, register
-from keras_tdl.numerics import class_probabilities, float_tensor, with_gradient
+from keras_tdl.numerics import check_axis, class_probabilities, float_tensor, with_gradient
 from keras_tdl.numerics import softmax as of_logits
 
 
@@ -23,7 +23,8 @@ def softmax(x: Any, axis: int = -1) -> Any:
         along `axis`.
 
     Raises:
-        ValueError: If `x` has rank 0.
+        TypeError: If `axis` is not an integer.
+        ValueError: If `x` has rank 0, or no such axis.
 
     Examples:
         >>> import numpy as np
@@ -37,6 +38,7 @@ def softmax(x: Any, axis: int = -1) -> Any:
     x = float_tensor(x)
     if len(x.shape) == 0:
         raise ValueError("Expected a tensor of rank 1 or more, one score for each class. Received a scalar.")
+    axis = check_axis("axis", axis, x.shape)
     return ops.moveaxis(_softmax(ops.moveaxis(x, axis, -1)), -1, axis)
 
 
@@ -65,6 +67,10 @@ class Softmax(Activation):
         axis: The axis whose values become probabilities.
         **kwargs: Arguments of `keras.layers.Layer`.
 
+    Raises:
+        TypeError: If `axis` is not an integer.
+        ValueError: If inputs have no such axis, when the layer is built.
+
     Examples:
         >>> import keras_tdl
         >>> keras_tdl.layers.Softmax(axis=1).axis
@@ -73,7 +79,11 @@ class Softmax(Activation):
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.axis = axis
+        self.axis = check_axis("axis", axis)
+
+    def build(self, input_shape: Any) -> None:
+        check_axis("axis", self.axis, input_shape)
+        super().build(input_shape)
 
     def call(self, inputs: Any) -> Any:
         return softmax(inputs, self.axis)

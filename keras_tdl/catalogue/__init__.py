@@ -2,6 +2,7 @@
 
 from keras_tdl.catalogue.bases import Activation, Layer, Loss, Metric, check_axes
 from keras_tdl.catalogue.card import ActivationCard, Budget, Card, LossCard, MetricCard, Parameter, Source
+from keras_tdl.catalogue.configuration import check_dtype, revive
 from keras_tdl.catalogue.discovery import Plugin
 from keras_tdl.catalogue.lookup import find, get
 from keras_tdl.catalogue.plugins import load_plugins
@@ -24,9 +25,11 @@ __all__ = [
     "Source",
     "catalogue",
     "check_axes",
+    "check_dtype",
     "find",
     "get",
     "load_model",
     "load_plugins",
     "register",
+    "revive",
 ]

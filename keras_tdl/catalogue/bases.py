@@ -8,15 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-
-def _arguments_config(instance: Any, known: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of `__init__` that `known` lacks, read from the attributes of the same names."""
-    names = inspect.signature(type(instance).__init__).parameters
-    return {
-        name: keras.saving.serialize_keras_object(getattr(instance, name))
-        for name in names
-        if name not in known and name not in ("self", "kwargs")
-    }
+from keras_tdl.catalogue.configuration import Checked, arguments_config, check_dtype, revive, sensible
 
 
 class Layer(keras.layers.Layer):
@@ -28,22 +20,31 @@ class Layer(keras.layers.Layer):
 
     learned: bool = False
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        check_dtype(getattr(self.dtype_policy, "compute_dtype", None), kwargs.get("dtype"))
+
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         if "trainable" in inspect.signature(type(self).__init__).parameters:
             config["trainable"] = self.learned
             if self.learned and not self.trainable:
                 config["frozen"] = True
-        return {**config, **_arguments_config(self, config)}
+        return {**config, **arguments_config(self, config)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Layer":
-        config = dict(config)
-        frozen = config.pop("frozen", False)
-        layer = super().from_config(config)
+        frozen = isinstance(config, dict) and config.get("frozen") is True
+        layer = revive(cls, {name: value for name, value in config.items() if name != "frozen"} if frozen else config)
         if frozen:
             layer.trainable = False
         return layer
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        build = super().build_from_config
+        sensible(f"the weights of {self.name!r}", config, lambda: build(config))
+        if not self.built:  # Keras takes it for built from here on
+            raise ValueError(f"Expected the input_shape that {self.name!r} was built for. Received: {config!r}.")
 
 
 class Activation(Layer):
@@ -89,6 +90,10 @@ class Activation(Layer):
             )
         if shared_axes is None:
             shape = shape[-1:]
+            self.input_spec = keras.layers.InputSpec(axes={-1: shape[0]} if shape else {})
+        else:
+            own = {axis: input_shape[axis] for axis in range(1, rank) if axis not in shared}
+            self.input_spec = keras.layers.InputSpec(ndim=rank, axes=own)
         if isinstance(initializer, float):
             initializer = keras.initializers.Constant(initializer)
         return self.add_weight(name=name, shape=shape, initializer=initializer, **kwargs)
@@ -108,12 +113,12 @@ def check_axes(name: str, axes: Any, has_weight: bool = True) -> tuple[int, ...]
             f"Expected {name} only with trainable=True, as a constant is shared by all. Received: {name}={axes!r}."
         )
     axes = [axes] if isinstance(axes, int) else axes
-    if not isinstance(axes, Sequence) or not all(isinstance(axis, int) for axis in axes):
+    if not isinstance(axes, Sequence) or any(type(axis) is not int for axis in axes):
         raise TypeError(f"Expected {name} to be None, an integer or a sequence of integers. Received: {name}={axes!r}.")
     return tuple(axes)
 
 
-class Loss(keras.losses.Loss):
+class Loss(Checked, keras.losses.Loss):
     """A loss with a complete configuration, in which a sample of weight 0 counts as if it were not there.
 
     A subclass keeps each argument of `__init__` as the attribute of its name and overrides `call`. Keras's own
@@ -177,15 +182,15 @@ class Loss(keras.losses.Loss):
 
     def get_config(self) -> dict[str, Any]:
         config = {**super().get_config(), "dtype": self.dtype}
-        return {**config, **_arguments_config(self, config)}
+        return {**config, **arguments_config(self, config)}
 
 
-class Metric(keras.metrics.Mean):
+class Metric(Checked, keras.metrics.Mean):
     """The mean of one number a sample, with a complete configuration. A subclass overrides `update_state`."""
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
-        return {**config, **_arguments_config(self, config)}
+        return {**config, **arguments_config(self, config)}
 
 
 class _Weight(keras.losses.Loss):

@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_tdl.catalogue import Metric, MetricCard, Parameter, Source, register
 from keras_tdl.numerics import (
+    check_axis,
     check_choice,
     check_number,
     class_indices,
@@ -57,6 +58,7 @@ def zero_one_loss(
     doi:10.1023/A:1009778005914; book, table 6.
     """
     threshold = _check_threshold(labels, threshold)
+    axis = check_axis("axis", axis)
     y_pred = float_tensor(y_pred)
     dtype = y_pred.dtype
     nan = ops.any(ops.moveaxis(ops.isnan(y_pred), axis, -1), axis=-1)
@@ -119,8 +121,8 @@ class ZeroOneLoss(Metric):
         super().__init__(name=name, dtype=dtype)
         _check_threshold(labels, threshold)
         self.labels = labels
-        self.threshold = threshold
-        self.axis = axis
+        self.threshold = None if threshold is None else float(threshold)
+        self.axis = check_axis("axis", axis)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         y_true, y_pred = ops.convert_to_tensor(y_true), float_tensor(y_pred)

@@ -1,6 +1,14 @@
 """The stable forms that several rooms share, and the gradients that autodiff gets wrong."""
 
-from keras_tdl.numerics.alignment import aligned, float_tensor, per_row, rounded_once, row_mean, row_size
+from keras_tdl.numerics.alignment import (
+    aligned,
+    float_tensor,
+    number_or_tensor,
+    per_row,
+    rounded_once,
+    row_mean,
+    row_size,
+)
 from keras_tdl.numerics.divergence import divergence_of_logits, divergence_of_probabilities
 from keras_tdl.numerics.exact import exp_product, shortfall, subtract_exactly
 from keras_tdl.numerics.focal import (
@@ -41,7 +49,16 @@ from keras_tdl.numerics.probabilities import (
     weighted,
 )
 from keras_tdl.numerics.surrogates import check_surrogate, surrogate_slope
-from keras_tdl.numerics.validation import check_axis, check_choice, check_count, check_flag, check_number
+from keras_tdl.numerics.validation import (
+    check_axis,
+    check_choice,
+    check_constraint,
+    check_count,
+    check_flag,
+    check_initializer,
+    check_number,
+    check_regularizer,
+)
 from keras_tdl.numerics.weights import check_factor, check_weights, weight_tensor
 
 __all__ = [
@@ -54,10 +71,13 @@ __all__ = [
     "check_axis",
     "check_choice",
     "check_class_index",
+    "check_constraint",
     "check_count",
     "check_factor",
     "check_flag",
+    "check_initializer",
     "check_number",
+    "check_regularizer",
     "check_shares_shape",
     "check_surrogate",
     "check_weights",
@@ -76,6 +96,7 @@ __all__ = [
     "minus_log_complement",
     "negative_log",
     "negative_log_softmax",
+    "number_or_tensor",
     "one_hot_indices",
     "per_row",
     "poison",

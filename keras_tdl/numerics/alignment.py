@@ -2,23 +2,36 @@
 
 import functools
 import inspect
+import numbers
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import keras
 from keras import ops
 
-from keras_tdl.numerics.gradient import HALF, by_rows
-from keras_tdl.numerics.validation import check_axis
+from keras_tdl.numerics.gradient import HALF, as_tensor, by_rows
+from keras_tdl.numerics.validation import check_axis, check_number
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def float_tensor(x: Any) -> Any:
     """`x` as a tensor; integers become `keras.config.floatx()`."""
-    x = ops.convert_to_tensor(x)
+    x = as_tensor(x)
     is_float = "float" in keras.backend.standardize_dtype(x.dtype)
     return x if is_float else ops.cast(x, keras.config.floatx())
+
+
+def number_or_tensor(name: str, value: Any) -> Any:
+    """A parameter that is one finite number, or a tensor that has a value for each element.
+
+    Raises:
+        TypeError: If it is neither.
+        ValueError: If the number is not finite.
+    """
+    if value is None or isinstance(value, numbers.Real | str):
+        return check_number(name, value)
+    return as_tensor(value)
 
 
 def same_shape(first: Any, second: Any) -> bool:
