@@ -6,10 +6,10 @@ from typing import Any
 from keras import ops
 
 from keras_tdl.catalogue import Activation, ActivationCard, Parameter, check_axes, register
-from keras_tdl.numerics import check_number, float_tensor, with_gradient
+from keras_tdl.numerics import check_number, float_tensor, number_or_tensor, with_gradient
 
 
-def linear(x: Any, slope: float = 1.0) -> Any:
+def linear(x: Any, slope: Any = 1.0) -> Any:
     """Linear activation.
 
     Formula: `slope · x`.
@@ -29,7 +29,8 @@ def linear(x: Any, slope: float = 1.0) -> Any:
 
     Source: book 2.3.
     """
-    if isinstance(slope, int | float) and slope == 1:
+    slope = number_or_tensor("slope", slope)
+    if isinstance(slope, float) and slope == 1:
         return float_tensor(x)
     return _linear(x, slope)
 

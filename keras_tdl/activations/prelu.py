@@ -7,7 +7,14 @@ import keras
 from keras import ops
 
 from keras_tdl.catalogue import Activation, ActivationCard, Parameter, Source, check_axes, register
-from keras_tdl.numerics import with_gradient
+from keras_tdl.numerics import (
+    check_constraint,
+    check_initializer,
+    check_number,
+    check_regularizer,
+    number_or_tensor,
+    with_gradient,
+)
 
 
 def prelu(x: Any, negative_slope: Any = 0.25) -> Any:
@@ -30,7 +37,7 @@ def prelu(x: Any, negative_slope: Any = 0.25) -> Any:
 
     Source: K. He, X. Zhang, S. Ren, J. Sun, 2015, arXiv:1502.01852; book 2.7.
     """
-    return _prelu(x, negative_slope)
+    return _prelu(x, number_or_tensor("negative_slope", negative_slope))
 
 
 def _value(x: Any, negative_slope: Any) -> Any:
@@ -84,10 +91,10 @@ class PReLU(Activation):
     ) -> None:
         super().__init__(**kwargs)
         if isinstance(alpha_initializer, int | float):
-            alpha_initializer = keras.initializers.Constant(alpha_initializer)
-        self.alpha_initializer = keras.initializers.get(alpha_initializer)
-        self.alpha_regularizer = keras.regularizers.get(alpha_regularizer)
-        self.alpha_constraint = keras.constraints.get(alpha_constraint)
+            alpha_initializer = keras.initializers.Constant(check_number("alpha_initializer", alpha_initializer))
+        self.alpha_initializer = check_initializer("alpha_initializer", alpha_initializer)
+        self.alpha_regularizer = check_regularizer("alpha_regularizer", alpha_regularizer)
+        self.alpha_constraint = check_constraint("alpha_constraint", alpha_constraint)
         self.shared_axes = check_axes("shared_axes", shared_axes)
 
     def build(self, input_shape: Any) -> None:

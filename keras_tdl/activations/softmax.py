@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 from keras_tdl.catalogue import Activation, ActivationCard, Parameter, Source, register
-from keras_tdl.numerics import class_probabilities, float_tensor, with_gradient
+from keras_tdl.numerics import axis_last, check_axis, class_probabilities, float_tensor, with_gradient
 from keras_tdl.numerics import softmax as of_logits
 
 
@@ -23,7 +23,8 @@ def softmax(x: Any, axis: int = -1) -> Any:
         along `axis`.
 
     Raises:
-        ValueError: If `x` has rank 0.
+        TypeError: If `axis` is not an integer.
+        ValueError: If `x` has rank 0, or no such axis.
 
     Examples:
         >>> import numpy as np
@@ -37,7 +38,9 @@ def softmax(x: Any, axis: int = -1) -> Any:
     x = float_tensor(x)
     if len(x.shape) == 0:
         raise ValueError("Expected a tensor of rank 1 or more, one score for each class. Received a scalar.")
-    return ops.moveaxis(_softmax(ops.moveaxis(x, axis, -1)), -1, axis)
+    axis = check_axis("axis", axis, x.shape) % len(x.shape)
+    result = _softmax(axis_last(x, axis))
+    return result if axis == len(x.shape) - 1 else ops.moveaxis(result, -1, axis)
 
 
 def _value(x: Any) -> Any:
@@ -65,6 +68,10 @@ class Softmax(Activation):
         axis: The axis whose values become probabilities.
         **kwargs: Arguments of `keras.layers.Layer`.
 
+    Raises:
+        TypeError: If `axis` is not an integer.
+        ValueError: If inputs have no such axis, when the layer is built.
+
     Examples:
         >>> import keras_tdl
         >>> keras_tdl.layers.Softmax(axis=1).axis
@@ -73,7 +80,11 @@ class Softmax(Activation):
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.axis = axis
+        self.axis = check_axis("axis", axis)
+
+    def build(self, input_shape: Any) -> None:
+        check_axis("axis", self.axis, input_shape)
+        super().build(input_shape)
 
     def call(self, inputs: Any) -> Any:
         return softmax(inputs, self.axis)

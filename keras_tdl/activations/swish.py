@@ -6,13 +6,13 @@ from typing import Any
 from keras import ops
 
 from keras_tdl.catalogue import Activation, ActivationCard, Parameter, Source, check_axes, register
-from keras_tdl.numerics import check_number, exp_product, with_gradient
+from keras_tdl.numerics import check_number, exp_product, number_or_tensor, with_gradient
 
 _LARGEST = 3e38  # stands in for infinity where infinity times 0 would be NaN
 _FAR = 80.0  # exp(-80) and its products are normal numbers in float32; exp(-88) is not
 
 
-def swish(x: Any, beta: float = 1.0) -> Any:
+def swish(x: Any, beta: Any = 1.0) -> Any:
     """Swish activation.
 
     Formula: `x · sigmoid(beta · x)`.
@@ -33,7 +33,7 @@ def swish(x: Any, beta: float = 1.0) -> Any:
 
     Source: S. Elfwing et al., 2017, arXiv:1702.03118; P. Ramachandran et al., 2017, arXiv:1710.05941; book 2.9.
     """
-    return _swish(x, beta)
+    return _swish(x, number_or_tensor("beta", beta))
 
 
 def _gate(x: Any, beta: Any) -> tuple[Any, Any, Any, Any]:

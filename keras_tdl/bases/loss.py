@@ -5,11 +5,11 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_tdl.bases.configuration import arguments_config
+from keras_tdl.bases.configuration import Checked, arguments_config
 from keras_tdl.bases.rows import Rows, reduced, rows_of
 
 
-class Loss(keras.losses.Loss):
+class Loss(Checked, keras.losses.Loss):
     """A loss with a complete configuration, in which a sample of weight 0 counts as if it were not there.
 
     A subclass keeps each argument of `__init__` as the attribute of its name and overrides `call`. Keras's own

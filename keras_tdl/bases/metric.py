@@ -5,11 +5,11 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_tdl.bases.configuration import arguments_config
+from keras_tdl.bases.configuration import Checked, arguments_config
 from keras_tdl.bases.rows import rows_of
 
 
-class Metric(keras.metrics.Mean):
+class Metric(Checked, keras.metrics.Mean):
     """The mean of one number a sample, with a complete configuration.
 
     A subclass overrides `values`, and says by the attributes of `keras_tdl.bases.Loss` what it takes. Masks, weights

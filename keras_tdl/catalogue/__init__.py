@@ -1,6 +1,6 @@
 """What is known about each entry, who registered it, and how to find it by name."""
 
-from keras_tdl.bases import Loss, Metric
+from keras_tdl.bases import Loss, Metric, check_dtype, revive
 from keras_tdl.catalogue.bases import Activation, Layer, check_axes
 from keras_tdl.catalogue.card import ActivationCard, Budget, Card, LossCard, MetricCard, Parameter, Source
 from keras_tdl.catalogue.discovery import Plugin
@@ -25,9 +25,11 @@ __all__ = [
     "Source",
     "catalogue",
     "check_axes",
+    "check_dtype",
     "find",
     "get",
     "load_model",
     "load_plugins",
     "register",
+    "revive",
 ]

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from keras_tdl.bases import arguments_config
+from keras_tdl.bases import arguments_config, check_dtype, revive, sensible
 
 
 class Layer(keras.layers.Layer):
@@ -18,6 +18,10 @@ class Layer(keras.layers.Layer):
 
     learned: bool = False
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        check_dtype(getattr(self.dtype_policy, "compute_dtype", None), kwargs.get("dtype"))
+
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         if "trainable" in inspect.signature(type(self).__init__).parameters:
@@ -28,12 +32,17 @@ class Layer(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Layer":
-        config = dict(config)
-        frozen = config.pop("frozen", False)
-        layer = super().from_config(config)
+        frozen = isinstance(config, dict) and config.get("frozen") is True
+        layer = revive(cls, {name: value for name, value in config.items() if name != "frozen"} if frozen else config)
         if frozen:
             layer.trainable = False
         return layer
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        build = super().build_from_config
+        sensible(f"the weights of {self.name!r}", config, lambda: build(config))
+        if not self.built:  # Keras takes it for built from here on
+            raise ValueError(f"Expected the input_shape that {self.name!r} was built for. Received: {config!r}.")
 
 
 class Activation(Layer):
@@ -79,6 +88,10 @@ class Activation(Layer):
             )
         if shared_axes is None:
             shape = shape[-1:]
+            self.input_spec = keras.layers.InputSpec(axes={-1: shape[0]} if shape else {})
+        else:
+            own = {axis: input_shape[axis] for axis in range(1, rank) if axis not in shared}
+            self.input_spec = keras.layers.InputSpec(ndim=rank, axes=own)
         if isinstance(initializer, float):
             initializer = keras.initializers.Constant(initializer)
         return self.add_weight(name=name, shape=shape, initializer=initializer, **kwargs)
@@ -98,6 +111,6 @@ def check_axes(name: str, axes: Any, has_weight: bool = True) -> tuple[int, ...]
             f"Expected {name} only with trainable=True, as a constant is shared by all. Received: {name}={axes!r}."
         )
     axes = [axes] if isinstance(axes, int) else axes
-    if not isinstance(axes, Sequence) or not all(isinstance(axis, int) for axis in axes):
+    if not isinstance(axes, Sequence) or any(type(axis) is not int for axis in axes):
         raise TypeError(f"Expected {name} to be None, an integer or a sequence of integers. Received: {name}={axes!r}.")
     return tuple(axes)

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_tdl.bases.configuration import sensible
 from keras_tdl.catalogue.bases import Layer
 
 #: Up to which number each dtype has all integers, as labels reach a loss in its dtype.
@@ -63,6 +64,13 @@ class Held:
 
     layer: Head
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.layer, Head):
+            raise TypeError(
+                "Expected head to be the keras_tdl.layers.LinearHead of the model. Received: "
+                f"head={self.layer!r} of type {type(self.layer).__name__}."
+            )
+
     @classmethod
     def of(cls, head: Any, dtype: str = "float32") -> "Held":
         """A head, or its saved form, with as many classes as `dtype` can tell apart.
@@ -73,11 +81,6 @@ class Held:
         """
         head = keras.saving.deserialize_keras_object(head) if isinstance(head, dict) else head
         held = head if isinstance(head, cls) else cls(head)
-        if not isinstance(held.layer, Head):
-            raise TypeError(
-                "Expected head to be the keras_tdl.layers.LinearHead of the model. Received: "
-                f"head={held.layer!r} of type {type(held.layer).__name__}."
-            )
         if held.layer.units > EXACT_TO[dtype]:
             raise ValueError(
                 f"Expected at most {EXACT_TO[dtype]:,} classes, since labels are handed over as {dtype}. Received: "
@@ -112,4 +115,5 @@ class Held:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Held":
-        return cls(keras.saving.deserialize_keras_object(config["layer"]))
+        layer = config.get("layer") if isinstance(config, dict) else config
+        return sensible("a head", layer, lambda: cls(keras.saving.deserialize_keras_object(layer)))

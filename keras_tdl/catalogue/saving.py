@@ -4,7 +4,6 @@ import json
 import os
 import sys
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,10 @@ from typing import Any
 import keras
 
 from keras_tdl.catalogue import discovery, plugins
+from keras_tdl.catalogue.culprit import culprit, reason
 
 _CONFIG = "config.json"
+_WEIGHTS = ("model.weights.h5", "model.weights.npz")
 _HEADER = b"PK\x03\x04"
 # The configuration of the largest models is a few megabytes: anything near this is made to fill the memory.
 _CONFIG_LIMIT = 1 << 28
@@ -39,7 +40,9 @@ def load_model(path: str | os.PathLike[str], custom_objects: Any = None, compile
 
     Raises:
         FileNotFoundError: If there is nothing at the path.
-        ValueError: If it is not a complete `.keras` file.
+        TypeError: If an argument is of another type.
+        ValueError: If it is not a complete `.keras` file, or describes what cannot be made. The message says which
+            object it is.
         ImportError: If the file needs a registered name that no installed package provides. The message says which
             package to install.
 
@@ -53,6 +56,10 @@ def load_model(path: str | os.PathLike[str], custom_objects: Any = None, compile
         2.0
     """
     path = _local(path)
+    if custom_objects is not None and not isinstance(custom_objects, dict):
+        raise TypeError(f"Expected custom_objects to be None or a dictionary. Received: {custom_objects!r}.")
+    if not isinstance(compile, bool):
+        raise TypeError(f"Expected compile to be True or False. Received: compile={compile!r}.")
     config = _config(path)
     if not compile:
         config["compile_config"] = None
@@ -62,14 +69,25 @@ def load_model(path: str | os.PathLike[str], custom_objects: Any = None, compile
         plugin.name for plugin in installed if any(reference.belongs_to(plugin) for reference in references)
     )
     try:
-        return keras.saving.load_model(path, custom_objects=custom_objects, compile=compile, safe_mode=True)
-    except Exception as error:
+        model = keras.saving.load_model(path, custom_objects=custom_objects, compile=compile, safe_mode=True)
+    except Warning:
+        raise
+    except Exception as error:  # of a damaged file Keras raises whatever it runs into
         missing = [reference for reference in references if not reference.known(custom_objects)]
         if missing:
             raise ImportError(_missing(path, missing)) from error
-        if isinstance(error, (zipfile.BadZipFile, zlib.error, OSError, KeyError, EOFError)):
-            raise ValueError(_damaged(path, f"contents that cannot be read ({error})")) from error
-        raise
+        fault = culprit(config, custom_objects)
+        if fault:
+            raise ValueError(
+                f"Expected a model whose objects can all be made. Received {path!r}, in which {fault}. Save the model "
+                f"again with the versions that are installed here, or correct its {_CONFIG}."
+            ) from error
+        # Keras closes what it never opened, and hides the reason
+        cause = error.__context__ if isinstance(error, UnboundLocalError) and error.__context__ else error
+        raise ValueError(_damaged(path, f"weights that cannot be loaded ({reason(cause)})")) from error
+    if not isinstance(model, keras.Model):
+        raise ValueError(_damaged(path, f"a {_CONFIG} that describes a {type(model).__name__}"))
+    return model
 
 
 @dataclass(frozen=True)
@@ -132,6 +150,8 @@ def _local(path: Any) -> str:
             f"Expected a .keras file. Received a legacy HDF5 file: {path!r}. To read it, {instead}; "
             "then save the model as .keras."
         )
+    if os.path.isdir(path) and path.endswith(".keras"):
+        raise ValueError(f"Expected a file. Received the directory {path!r}. Rename it, so that it ends otherwise.")
     if not os.path.isdir(path) and not path.endswith(".keras"):
         raise ValueError(f"Expected a file whose name ends in .keras. Received: {path!r}. Rename it if it is one.")
     return path
@@ -141,14 +161,27 @@ def _config(path: str) -> dict[str, Any]:
     """The configuration in a `.keras` file or directory."""
     try:
         text = _directory_config(path) if os.path.isdir(path) else _archive_config(path)
-        config = json.loads(text)
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(_damaged(path, f"a {_CONFIG} that is no JSON ({error})")) from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:  # also: encrypted
+    except Exception as error:  # of a damaged archive zipfile raises whatever it runs into
+        if isinstance(error, PermissionError) or str(error).startswith("Expected "):
+            raise
         raise ValueError(_damaged(path, f"a {_CONFIG} that cannot be read ({error})")) from error
-    if not isinstance(config, dict) or "class_name" not in config:
+    try:
+        config = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(_damaged(path, f"a {_CONFIG} that is no JSON ({error})")) from error
+    if not isinstance(config, dict) or not isinstance(config.get("class_name"), str) or "config" not in config:
         raise ValueError(_damaged(path, f"a {_CONFIG} that describes no model"))
+    if not set(_WEIGHTS).intersection(_names(path)):
+        raise ValueError(_damaged(path, f"a model without {_WEIGHTS[0]}"))
     return config
+
+
+def _names(path: str) -> list[str]:
+    """The files in a `.keras` file or directory."""
+    if os.path.isdir(path):
+        return os.listdir(path)
+    with zipfile.ZipFile(path) as archive:
+        return archive.namelist()
 
 
 def _directory_config(path: str) -> bytes:

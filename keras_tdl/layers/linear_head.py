@@ -5,9 +5,17 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_tdl.catalogue import Card, Parameter, Source, register
-from keras_tdl.catalogue.heads import Head
-from keras_tdl.numerics import check_choice, check_count, check_number
+from keras_tdl.catalogue import Card, Layer, Parameter, Source, register
+from keras_tdl.catalogue.heads import Head, Held
+from keras_tdl.numerics import (
+    check_choice,
+    check_constraint,
+    check_count,
+    check_flag,
+    check_initializer,
+    check_number,
+    check_regularizer,
+)
 from keras_tdl.numerics.linear import linear_top_k
 
 OUTPUTS = ("features", "logits", "top_k")
@@ -79,6 +87,7 @@ class LinearHead(Head):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        embedding = keras.saving.deserialize_keras_object(embedding) if isinstance(embedding, dict) else embedding
         if embedding is not None:
             _check_embedding(embedding)
             if units != embedding.input_dim:
@@ -94,14 +103,14 @@ class LinearHead(Head):
         self.units = check_count("units", units)
         if self.units < 2:
             raise ValueError(f"Expected units, the number of classes, to be at least 2. Received: units={units}.")
-        self.use_bias = use_bias
+        self.use_bias = check_flag("use_bias", use_bias)
         self.soft_cap = None if soft_cap is None else check_number("soft_cap", soft_cap, above=0)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
-        self.kernel_constraint = keras.constraints.get(kernel_constraint)
-        self.bias_constraint = keras.constraints.get(bias_constraint)
+        self.kernel_initializer = check_initializer("kernel_initializer", kernel_initializer)
+        self.bias_initializer = check_initializer("bias_initializer", bias_initializer)
+        self.kernel_regularizer = check_regularizer("kernel_regularizer", kernel_regularizer)
+        self.bias_regularizer = check_regularizer("bias_regularizer", bias_regularizer)
+        self.kernel_constraint = check_constraint("kernel_constraint", kernel_constraint)
+        self.bias_constraint = check_constraint("bias_constraint", bias_constraint)
         self.embedding = embedding
         self.bias = None
         self.supports_masking = True
@@ -186,23 +195,17 @@ class LinearHead(Head):
             config["embedding"] = {n: v for n, v in config["embedding"].items() if n != "build_config"}
         return config
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        return super().from_config(
-            {**config, "embedding": keras.saving.deserialize_keras_object(config.get("embedding"))}
-        )
-
 
 @keras.saving.register_keras_serializable("keras_tdl")
-class LinearTopK(keras.layers.Layer):
+class LinearTopK(Layer):
     """The largest logits of a `LinearHead` and their classes, made in blocks: `head(inputs, output="top_k", k=k)`."""
 
-    def __init__(self, head: LinearHead, k: int, **kwargs: Any) -> None:
+    def __init__(self, head: Any, k: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if k > head.units:
-            raise ValueError(f"Expected k to be at most the number of classes, {head.units}. Received: k={k}.")
-        self.head = head
-        self.k = k
+        self.head: Any = Held.of(head).layer
+        self.k = check_count("k", k)
+        if self.k > self.head.units:
+            raise ValueError(f"Expected k to be at most the number of classes, {self.head.units}. Received: k={k}.")
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
@@ -213,7 +216,8 @@ class LinearTopK(keras.layers.Layer):
 
     def call(self, inputs: Any) -> dict[str, Any]:
         flat = ops.reshape(inputs, (-1, self.head.width))
-        logits, classes = linear_top_k(flat, *self.head.tensors(), self.k, soft_cap=self.head.soft_cap)
+        kernel, bias = self.head.tensors()
+        logits, classes = linear_top_k(flat, kernel, bias, self.k, soft_cap=self.head.soft_cap)
         shape = (*ops.shape(inputs)[:-1], self.k)
         logits = ops.cast(logits, self.compute_dtype)
         return {"logits": ops.reshape(logits, shape), "classes": ops.reshape(classes, shape)}
@@ -222,13 +226,6 @@ class LinearTopK(keras.layers.Layer):
         shape = (*inputs.shape[:-1], self.k)
         dtypes = {"logits": self.compute_dtype, "classes": "int32"}
         return {name: keras.KerasTensor(shape, dtype=dtype) for name, dtype in dtypes.items()}
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "head": keras.saving.serialize_keras_object(self.head), "k": self.k}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "LinearTopK":
-        return super().from_config({**config, "head": keras.saving.deserialize_keras_object(config["head"])})
 
 
 def _check_embedding(embedding: Any) -> None:

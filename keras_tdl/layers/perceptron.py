@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_tdl.catalogue import Card, Parameter, Source, register
+from keras_tdl.catalogue import Card, Parameter, Source, check_dtype, register, revive
 from keras_tdl.numerics import check_count, check_number, with_gradient
 
 
@@ -67,6 +67,7 @@ class Perceptron(keras.Model):
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
+        check_dtype(getattr(self.dtype_policy, "compute_dtype", None), kwargs.get("dtype"))
         self.units = check_count("units", units)
         self.threshold = check_number("threshold", threshold)
         self.learning_rate = check_number("learning_rate", learning_rate, above=0)
@@ -80,6 +81,10 @@ class Perceptron(keras.Model):
 
     def call(self, inputs: Any) -> Any:
         return _step(self.dense(inputs), self.threshold)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Perceptron":
+        return revive(cls, config)
 
     def get_config(self) -> dict[str, Any]:
         own = {"units": self.units, "threshold": self.threshold, "learning_rate": self.learning_rate}

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_tdl.catalogue import Card, Layer, Parameter, Source, register
-from keras_tdl.numerics import check_count, check_number
+from keras_tdl.numerics import check_count, check_initializer, check_number
 
 
 class RBF(Layer):
@@ -46,9 +46,9 @@ class RBF(Layer):
         super().__init__(**kwargs)
         self.units = check_count("units", units)
         self.width = check_number("width", width, above=0)
-        if centers_initializer == "random_normal":
+        if isinstance(centers_initializer, str) and centers_initializer == "random_normal":
             centers_initializer = keras.initializers.RandomNormal(stddev=1.0)
-        self.centers_initializer = keras.initializers.get(centers_initializer)
+        self.centers_initializer = check_initializer("centers_initializer", centers_initializer)
 
     def build(self, input_shape: Any) -> None:
         self.centers = self.add_weight(
@@ -59,6 +59,7 @@ class RBF(Layer):
             shape=(self.units,),
             initializer=keras.initializers.Constant(float(np.log(self.width))),
         )
+        self.input_spec = keras.layers.InputSpec(min_ndim=2, axes={-1: input_shape[-1]})
         super().build(input_shape)
 
     def adapt(self, data: Any, seed: int = 0) -> None:

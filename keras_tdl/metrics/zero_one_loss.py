@@ -8,6 +8,7 @@ from keras_tdl.catalogue import Metric, MetricCard, Parameter, Source, register
 from keras_tdl.numerics import (
     as_tensor,
     axis_last,
+    check_axis,
     check_choice,
     check_class_index,
     check_number,
@@ -68,6 +69,7 @@ def zero_one_loss(
     """
     threshold = _check_threshold(labels, threshold)
     ignore_class = _check_ignored(labels, ignore_class)
+    axis = check_axis("axis", axis)
     y_pred = float_tensor(y_pred)
     dtype = y_pred.dtype
     nan = ops.any(axis_last(ops.isnan(y_pred), axis), axis=-1)
@@ -143,8 +145,8 @@ class ZeroOneLoss(Metric):
         super().__init__(name=name, dtype=dtype)
         _check_threshold(labels, threshold)
         self.labels = labels
-        self.threshold = threshold
-        self.axis = axis
+        self.threshold = None if threshold is None else float(threshold)
+        self.axis = check_axis("axis", axis)
         self.ignore_class = _check_ignored(labels, ignore_class)
         self.stand_in = (0.0 if labels in ("index", "one_hot") else 1.0, 0.5)
 

@@ -5,6 +5,7 @@ from keras_tdl.numerics.alignment import (
     axis_last,
     float_tensor,
     match_ranks,
+    number_or_tensor,
     per_row,
     rounded_once,
     row_mean,
@@ -55,7 +56,16 @@ from keras_tdl.numerics.probabilities import (
     weighted,
 )
 from keras_tdl.numerics.surrogates import check_surrogate, surrogate_slope
-from keras_tdl.numerics.validation import check_axis, check_choice, check_count, check_flag, check_number
+from keras_tdl.numerics.validation import (
+    check_axis,
+    check_choice,
+    check_constraint,
+    check_count,
+    check_flag,
+    check_initializer,
+    check_number,
+    check_regularizer,
+)
 from keras_tdl.numerics.weights import check_factor, check_weights, weight_tensor
 
 __all__ = [
@@ -71,11 +81,14 @@ __all__ = [
     "check_axis",
     "check_choice",
     "check_class_index",
+    "check_constraint",
     "check_count",
     "check_factor",
     "check_flag",
+    "check_initializer",
     "check_number",
     "check_probabilities",
+    "check_regularizer",
     "check_shares_shape",
     "check_surrogate",
     "check_weights",
@@ -100,6 +113,7 @@ __all__ = [
     "minus_log_complement",
     "negative_log",
     "negative_log_softmax",
+    "number_or_tensor",
     "one_hot_indices",
     "per_row",
     "poison",

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import numbers
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -10,7 +11,7 @@ from keras import ops
 
 from keras_tdl.numerics.gradient import HALF, as_tensor, by_rows
 from keras_tdl.numerics.probabilities import float16_probabilities
-from keras_tdl.numerics.validation import check_axis
+from keras_tdl.numerics.validation import check_axis, check_number
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -32,6 +33,18 @@ def axis_last(x: Any, axis: int) -> Any:
     axis = check_axis("axis", axis, x.shape) % rank
     # not moveaxis, which PyTorch cannot take over a batch
     return x if axis == rank - 1 else ops.transpose(x, [i for i in range(rank) if i != axis] + [axis])
+
+
+def number_or_tensor(name: str, value: Any) -> Any:
+    """A parameter that is one finite number, or a tensor that has a value for each element.
+
+    Raises:
+        TypeError: If it is neither.
+        ValueError: If the number is not finite.
+    """
+    if value is None or isinstance(value, numbers.Real | str):
+        return check_number(name, value)
+    return as_tensor(value)
 
 
 def same_shape(first: Any, second: Any) -> bool:

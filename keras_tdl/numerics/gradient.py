@@ -6,25 +6,30 @@ sigmoid as ``s * (1 - s)`` (0 in the right tail), and differs between backends a
 
 import importlib
 import numbers
+import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
+from keras_tdl.numerics.validation import check_number
+
 _backend = importlib.import_module(f"keras_tdl.numerics.{keras.config.backend()}")
 HALF = ("float16", "bfloat16")
 #: The larger and the smaller of two tensors of one dtype, of which Keras's own make float32 on PyTorch.
 maximum, minimum = _backend.maximum, _backend.minimum
 _by_name: dict[str, "with_gradient"] = {}
+_NUMBERS = "Expected a tensor, a number or nested lists of numbers. Received: "
+_NODE_CONFIG = ("name", "function", "constants")
 
 
 class with_gradient:  # noqa: N801 - reads as a verb where it is used
     """Joins a function with its partial derivatives, on every backend, eager, compiled and symbolic.
 
     Half-precision tensors are computed in float32 and rounded once; integers become `keras.config.floatx()`.
-    An argument that is a plain number, a string or a function is a constant; a tensor may broadcast and receives its
-    gradient.
+    An argument after the first that is a plain number, a string or a function is a constant; a tensor may broadcast
+    and receives its gradient.
 
     Args:
         value: Function of tensors and numbers, built from `keras.ops`.
@@ -54,7 +59,8 @@ class with_gradient:  # noqa: N801 - reads as a verb where it is used
         _by_name[self.name] = self
 
     def __call__(self, *arguments: Any) -> Any:
-        constants = tuple(a if isinstance(a, numbers.Real | str) or callable(a) else None for a in arguments)
+        # the first is what the function is of, even where it is a number
+        constants = (None, *(a if isinstance(a, numbers.Real | str) or callable(a) else None for a in arguments[1:]))
         tensors = [as_tensor(a) for a, constant in zip(arguments, constants, strict=True) if constant is None]
         if any(isinstance(tensor, keras.KerasTensor) for tensor in tensors):
             return DifferentiableOperation(self.name, constants)(*tensors)
@@ -77,29 +83,56 @@ class with_gradient:  # noqa: N801 - reads as a verb where it is used
         return ops.cast(result, dtype)
 
 
+def _constant(saved: Any) -> Any:
+    """A constant from its saved form."""
+    try:
+        constant = keras.saving.deserialize_keras_object(saved) if isinstance(saved, dict) else saved
+    except Exception as error:  # of a made-up file Keras raises whatever it runs into
+        raise ValueError(f"Expected a constant that can be made. Received: {saved!r} ({error}).") from error
+    if isinstance(constant, numbers.Real) and not isinstance(constant, bool):
+        return check_number("a constant", constant)
+    if not (constant is None or isinstance(constant, bool | str | types.FunctionType)):
+        raise TypeError(f"Expected a constant that is a number, a name or a function. Received: {constant!r}.")
+    return constant
+
+
 @keras.saving.register_keras_serializable("keras_tdl")
 class DifferentiableOperation(keras.Operation):
     """A `with_gradient` function as a node of a functional model."""
 
     def __init__(self, function: str, constants: Sequence[Any], name: str | None = None) -> None:
         super().__init__(name=name)
-        if function not in _by_name:
+        if not isinstance(function, str) or function not in _by_name:
             raise ValueError(
-                f"The model uses the function {function!r}, which no imported package defines. "
+                f"Expected a function that an imported package defines. Received: {function!r}. "
                 "Import the package that does before loading the model."
             )
+        count = len(_by_name[function].derivatives)
+        if not isinstance(constants, list | tuple) or len(constants) != count or constants[0] is not None:
+            raise ValueError(
+                f"Expected constants of {function!r}, a list of {count} with None for the first and for each tensor. "
+                f"Received: {constants!r}."
+            )
         self.function = function
-        self.constants = tuple(
-            keras.saving.deserialize_keras_object(constant) if isinstance(constant, dict) else constant
-            for constant in constants
-        )
+        self.constants = tuple(_constant(constant) for constant in constants)
 
     def call(self, *tensors: Any) -> Any:
+        if len(tensors) != self.constants.count(None):
+            raise ValueError(
+                f"Expected {self.constants.count(None)} tensors for {self.function!r} with the constants "
+                f"{self.constants}. Received: {len(tensors)}."
+            )
         return _by_name[self.function]._apply(self.constants, tensors)
 
     def compute_output_spec(self, *tensors: Any) -> Any:
         # Keras 3.15 calls a product of a number and a symbolic tensor sparse, and few operations take sparse tensors
         return super().compute_output_spec(*(keras.KerasTensor(t.shape, t.dtype) for t in tensors))
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "DifferentiableOperation":
+        if not isinstance(config, dict) or not {"function", "constants"} <= set(config) <= {*_NODE_CONFIG}:
+            raise TypeError(f"Expected a configuration of {', '.join(_NODE_CONFIG)}. Received: {config!r}.")
+        return cls(**config)  # Keras's own gives every error as a TypeError, with the configuration before it
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -113,9 +146,17 @@ def as_tensor(x: Any) -> Any:
     """`x` as a tensor of the backend: a variable as its value.
 
     Raises:
-        ValueError: If rows have different lengths.
+        TypeError: If no tensor of numbers can be made of it.
+        ValueError: If its rows have different lengths.
     """
-    return _backend.as_tensor(ops.convert_to_tensor(x))
+    try:
+        tensor = ops.convert_to_tensor(x)
+        is_number = keras.backend.standardize_dtype(tensor.dtype) != "string"
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+        raise TypeError(f"{_NUMBERS}{x!r} of type {type(x).__name__} ({error}).") from error
+    if not is_number:
+        raise TypeError(f"{_NUMBERS}{x!r} of type {type(x).__name__}.")
+    return _backend.as_tensor(tensor)
 
 
 def by_rows(loss: Callable[[Any, Any], Any], y_true: Any, y_pred: Any) -> Any:

@@ -65,8 +65,8 @@ def binary_labels(y_true: Any, y_pred: Any, axis: int) -> tuple[Any, Any, Any]:
         y_true,
         *UNIT,
         "labels between 0 and 1",
-        "Labels -1 and 1 become 0 and 1 by (y_true + 1) / 2. A label that is missing, such as -1 or 255, is left out by "
-        "a sample_weight of 0, one for each label.",
+        "Labels -1 and 1 become 0 and 1 by (y_true + 1) / 2. A label that is missing, such as -1 or 255, is left out "
+        "by a sample_weight of 0, one for each label.",
     )
     return y_true, y_pred, allowed
 

@@ -1,10 +1,16 @@
 """Checks of arguments, with messages that say what was expected, what was received and what to do."""
 
+import inspect
+import math
 import numbers
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 import numpy as np
+
+#: The largest number and the smallest normal one of float32: beyond, a number becomes infinite, or 0.
+_LARGEST, _SMALLEST = 3.4028234663852886e38, 1.1754943508222875e-38
 
 
 def check_number(
@@ -22,11 +28,16 @@ def check_number(
     expected = " ".join(["a finite number", " and ".join(bounds)]).strip()
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"Expected {name} to be {expected}. Received: {name}={value!r} of type {_type(value)}.")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an integer
+        number = math.inf
     inside = (
-        (above is None or number > above) and (least is None or number >= least) and (most is None or number <= most)
+        (above is None or number - above >= _SMALLEST)
+        and (least is None or number >= least)
+        and (most is None or number <= most)
     )
-    if not inside or number - number != 0.0:
+    if not inside or not abs(number) <= _LARGEST:
         raise ValueError(f"Expected {name} to be {expected}. Received: {name}={value!r}.")
     return number
 
@@ -37,7 +48,7 @@ def check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> Any:
     Raises:
         ValueError: If it is not.
     """
-    if value not in choices:
+    if not any(isinstance(value, type(choice)) and value == choice for choice in choices):
         raise ValueError(f"Expected {name} to be one of {', '.join(map(repr, choices))}. Received: {name}={value!r}.")
     return value
 
@@ -47,13 +58,65 @@ def check_count(name: str, value: Any) -> int:
 
     Raises:
         TypeError: If it is not an integer.
-        ValueError: If it is below 1.
+        ValueError: If it is below 1, or no size that an array can have.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"Expected {name} to be an integer from 1. Received: {name}={value!r}.")
-    if value < 1:
-        raise ValueError(f"Expected {name} to be an integer from 1. Received: {name}={value!r}.")
-    return int(value)
+    count = int(value)
+    if not 1 <= count < 2**31:
+        most = f" to {2**31 - 1}" if count > 0 else ""
+        raise ValueError(f"Expected {name} to be an integer from 1{most}. Received: {name}={value!r}.")
+    return count
+
+
+def check_initializer(name: str, value: Any) -> Any:
+    """`value` as a Keras initializer, whose numbers are finite.
+
+    Raises:
+        ValueError: If it is none, or one of its numbers is not.
+    """
+    initializer = _from_keras(name, value, keras.initializers)
+    if initializer is None:
+        raise ValueError(f"Expected {name} to be a Keras initializer. Received: {name}=None.")
+    parameters = inspect.signature(type(initializer)).parameters
+    for argument in ("value", "mean", "stddev", "minval", "maxval", "scale", "gain"):
+        if isinstance(initializer, keras.initializers.Initializer) and argument in parameters:
+            number = np.asarray(getattr(initializer, argument, 0.0))
+            is_one = number.ndim == 0 or (argument == "value" and number.size > 0)  # a constant may be an array
+            if not is_one or number.dtype.kind not in "fiu" or not np.isfinite(number).all():
+                raise ValueError(
+                    f"Expected {argument} of {name} to be finite. Received: {number.tolist()!r} in {name}={value!r}."
+                )
+    return initializer
+
+
+def check_regularizer(name: str, value: Any) -> Any:
+    """`value` as a Keras regularizer, or `None`.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    return _from_keras(name, value, keras.regularizers)
+
+
+def check_constraint(name: str, value: Any) -> Any:
+    """`value` as a Keras constraint, or `None`.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    return _from_keras(name, value, keras.constraints)
+
+
+def _from_keras(name: str, value: Any, module: Any) -> Any:
+    expected = f"Expected {name} to be one of {module.__name__}. Received: {name}={value!r}"
+    try:
+        made = module.get(value)
+    except Exception as error:  # of a made-up configuration Keras raises whatever it runs into
+        raise ValueError(f"{expected} ({error}).") from error
+    if isinstance(made, keras.Operation | keras.losses.Loss | keras.metrics.Metric):  # Keras takes all that is callable
+        raise ValueError(f"{expected}.")
+    return made
 
 
 def check_flag(name: str, value: Any) -> bool:
