@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_tdl import losses, metrics
+from keras_tdl import activations, losses, metrics
 from keras_tdl.catalogue import catalogue
 from keras_tdl.testing import Case
 from keras_tdl.testing.backend import gradients
@@ -396,3 +396,50 @@ class TestFit:
     def test_symbolic_predictions_are_refused(self):
         with pytest.raises(TypeError, match=r"Received a symbolic KerasTensor. Give MeanSquaredError to compile"):
             losses.MeanSquaredError()(np.zeros((1, 2)), keras.Input((2,)))
+
+
+class TestOfOneBackend:
+    @pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's kinds of tensors")
+    def test_a_variable_as_predictions(self):
+        import tensorflow as tf
+
+        variable = tf.Variable([[1.0, 2.0, 3.0]])
+        one_hot = tf.constant([[1.0, 0.0, 0.0]])
+        for function in (losses.categorical_crossentropy, losses.kl_divergence, losses.categorical_focal_crossentropy):
+            want = function(one_hot, tf.constant([[1.0, 2.0, 3.0]]), from_logits=True)
+            np.testing.assert_array_equal(function(one_hot, variable, from_logits=True), want)
+        with tf.GradientTape() as tape:
+            loss = losses.MeanSquaredError()(one_hot, variable)
+        np.testing.assert_allclose(tape.gradient(loss, variable), [[0.0, 4 / 3, 2.0]], rtol=1e-6)
+        for function in (activations.softmax, activations.tanh, activations.swish, activations.relu):
+            np.testing.assert_array_equal(function(variable), function(tf.constant([[1.0, 2.0, 3.0]])))
+
+    @pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's kinds of tensors")
+    def test_ragged_tensors_are_refused_with_what_to_do(self):
+        import tensorflow as tf
+
+        ragged = tf.ragged.constant([[1.0], [2.0, 3.0]])
+        for call in (
+            lambda: losses.MeanSquaredError()(ragged, ragged),
+            lambda: losses.huber(ragged, ragged),
+            lambda: activations.softmax(ragged),
+            lambda: metrics.ZeroOneLoss()(ragged, ragged),
+        ):
+            with pytest.raises(ValueError, match=r"a ragged one, of shape .* to_tensor"):
+                call()
+
+    @pytest.mark.skipif(BACKEND != "torch", reason="torch.func")
+    def test_over_a_batch_without_a_gradient(self):
+        import torch
+
+        x, y = torch.randn(5, 4), torch.tensor([0, 1, 2, 3, 0])
+
+        def of_one(label, scores):
+            return losses.sparse_categorical_crossentropy(label[None], scores[None], from_logits=True)[0]
+
+        together = losses.sparse_categorical_crossentropy(y, x, from_logits=True)
+        torch.testing.assert_close(torch.func.vmap(of_one)(y, x), together)
+        torch.testing.assert_close(torch.func.vmap(activations.softmax)(x), activations.softmax(x))
+        torch.testing.assert_close(
+            torch.func.vmap(lambda a: activations.softmax(a, axis=0))(x[..., None]), activations.softmax(x)[..., None]
+        )

@@ -39,8 +39,10 @@ def softmax(x: Any, axis: int = -1) -> Any:
     if len(x.shape) == 0:
         raise ValueError("Expected a tensor of rank 1 or more, one score for each class. Received a scalar.")
     axis = check_axis("axis", axis, x.shape) % len(x.shape)
-    result = _softmax(axis_last(x, axis))
-    return result if axis == len(x.shape) - 1 else ops.moveaxis(result, -1, axis)
+    result, last = _softmax(axis_last(x, axis)), len(x.shape) - 1
+    if axis == last:
+        return result
+    return ops.transpose(result, [*range(axis), last, *range(axis, last)])
 
 
 def _value(x: Any) -> Any:

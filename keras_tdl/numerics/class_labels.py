@@ -96,7 +96,7 @@ def class_labels(y_true: Any, y_pred: Any, axis: int, ignore_class: int | None) 
     labels = class_indices(y_true, y_pred, ignore_class)
     if ignore_class is not None:
         # 0 times NaN would be NaN
-        y_pred = ops.where(ops.expand_dims(labels.counted, -1), y_pred, ops.cast(0.5, y_pred.dtype))
+        y_pred = ops.where(ops.expand_dims(labels.counted, -1), y_pred, ops.convert_to_tensor(0.5, y_pred.dtype))
     return labels, y_pred
 
 
@@ -123,7 +123,7 @@ class _Masked(keras.layers.Layer):
     """Gives its first input the second one as the mask that Keras keeps with a tensor: the public way to do so."""
 
     def __init__(self) -> None:
-        super().__init__(autocast=False)
+        super().__init__(name="masked", autocast=False)
         self.built = True
 
     def call(self, inputs: Sequence[Any]) -> Any:

@@ -38,6 +38,12 @@ def both_sigmoid(x: Any) -> tuple[Any, Any]:
     return ops.where(is_negative, small, 1.0) / total, ops.where(is_negative, 1.0, small) / total
 
 
+def _below_infinity(logits: Any) -> Any:
+    """Logits, with the largest finite number in the place of infinity, so that two of them have a difference."""
+    largest_number = float(np.finfo(keras.backend.standardize_dtype(logits.dtype)).max)
+    return minimum(logits, ops.convert_to_tensor(largest_number, logits.dtype))
+
+
 def _shifted(logits: Any) -> tuple[Any, Any, Any, Any]:
     """exp(logits - shift), of which no sum overflows; with the axis kept the largest logit, its exponential, the shift.
 
@@ -53,8 +59,7 @@ def _shifted(logits: Any) -> tuple[Any, Any, Any, Any]:
     finite = ops.clip(top, -limit, limit)
     shift = 16.0 * ops.ceil(minimum(finite, ops.relu(finite - most)) / 16.0)
     shift = ops.where(ops.abs(top) < 1e4, shift, finite)  # beyond, only the largest logits count
-    logits = minimum(logits, ops.cast(limit, top.dtype))
-    return ops.exp(logits - shift), top, ops.exp(finite - shift), shift
+    return ops.exp(_below_infinity(logits) - shift), top, ops.exp(finite - shift), shift
 
 
 def softmax(logits: Any) -> Any:
@@ -121,8 +126,8 @@ def _apart(labels: Any, logits: Any) -> tuple[Any, ...]:
     is_own = ops.arange(logits.shape[-1], dtype=keras.backend.standardize_dtype(labels.dtype)) == labels
     powers = ops.where(is_own, 0.0, powers)
     own = ops.take_along_axis(logits, ops.cast(labels, "int32"), axis=-1)
-    own = minimum(own, ops.cast(float(np.finfo(keras.backend.standardize_dtype(own.dtype)).max), own.dtype))
-    return powers, top, largest_power, shift, ops.sum(powers, axis=-1, keepdims=True), is_own, own
+    total = ops.sum(powers, axis=-1, keepdims=True)
+    return powers, top, largest_power, shift, total, is_own, _below_infinity(own)
 
 
 def _sparse_value(labels: Any, logits: Any, smoothing: float) -> Any:
@@ -131,8 +136,7 @@ def _sparse_value(labels: Any, logits: Any, smoothing: float) -> Any:
     odds = others * ops.exp(shift - own)
     loss = ops.where(odds < 1e30, ops.log1p(odds), (top - own) + ops.log(others / largest_power))
     if smoothing:
-        limit = float(np.finfo(keras.backend.standardize_dtype(top.dtype)).max)
-        distance = row_mean(top - minimum(logits, ops.cast(limit, top.dtype)), keepdims=True)
+        distance = row_mean(top - _below_infinity(logits), keepdims=True)
         total = others + ops.exp(own - shift)
         loss = (1.0 - smoothing) * loss + smoothing * (distance + ops.log(total / largest_power))
     return ops.squeeze(loss, -1)

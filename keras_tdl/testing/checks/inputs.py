@@ -57,6 +57,6 @@ def _call(case: Case, sample: list[Any]) -> Callable[[], Any]:
     is_array = isinstance(sample[-1], np.ndarray)
     sample.append(weights if is_array else tensor_of(weights))
     if not is_array:
-        sample[1] = _Masked(autocast=False)([sample[1], tensor_of(mask)])
+        sample[1] = _Masked(name="masked", autocast=False)([sample[1], tensor_of(mask)])
     call = subject if isinstance(subject, keras.losses.Loss) else subject.update_state
     return lambda: call(*sample)
