@@ -58,6 +58,7 @@ from keras_tdl.numerics.validation import (
     check_initializer,
     check_number,
     check_regularizer,
+    from_saved,
 )
 from keras_tdl.numerics.weights import check_factor, check_weights, weight_tensor
 
@@ -91,6 +92,7 @@ __all__ = [
     "float_tensor",
     "focal_of_logits",
     "focal_of_probability",
+    "from_saved",
     "log_ratio",
     "minus_log",
     "minus_log_complement",
