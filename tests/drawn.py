@@ -79,3 +79,13 @@ def altered(config: Any, draw: random.Random) -> Any:
     else:
         node[last] = copy.deepcopy(draw.choice(VALUES))
     return config
+
+
+def damaged(content: bytes, draw: random.Random) -> bytes:
+    """The content cut off, or with bytes that differ."""
+    if draw.random() < 0.4:
+        return content[: draw.randrange(len(content))]
+    changed = bytearray(content)
+    for _ in range(draw.choice((1, 10, 100))):
+        changed[draw.randrange(len(changed))] ^= 1 + draw.randrange(255)
+    return bytes(changed)

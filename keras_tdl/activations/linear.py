@@ -29,7 +29,7 @@ def linear(x: Any, slope: Any = 1.0) -> Any:
 
     Source: book 2.3.
     """
-    slope = number_or_tensor("slope", slope)
+    slope = number_or_tensor("slope", slope, x)
     if isinstance(slope, float) and slope == 1:
         return float_tensor(x)
     return _linear(x, slope)

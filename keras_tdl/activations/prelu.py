@@ -37,7 +37,7 @@ def prelu(x: Any, negative_slope: Any = 0.25) -> Any:
 
     Source: K. He, X. Zhang, S. Ren, J. Sun, 2015, arXiv:1502.01852; book 2.7.
     """
-    return _prelu(x, number_or_tensor("negative_slope", negative_slope))
+    return _prelu(x, number_or_tensor("negative_slope", negative_slope, x))
 
 
 def _value(x: Any, negative_slope: Any) -> Any:

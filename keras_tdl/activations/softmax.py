@@ -24,7 +24,7 @@ def softmax(x: Any, axis: int = -1) -> Any:
 
     Raises:
         TypeError: If `axis` is not an integer.
-        ValueError: If `x` has rank 0, or no such axis.
+        ValueError: If `x` has rank 0, no such axis, or nothing along it.
 
     Examples:
         >>> import numpy as np
@@ -39,6 +39,10 @@ def softmax(x: Any, axis: int = -1) -> Any:
     if len(x.shape) == 0:
         raise ValueError("Expected a tensor of rank 1 or more, one score for each class. Received a scalar.")
     axis = check_axis("axis", axis, x.shape) % len(x.shape)
+    if x.shape[axis] == 0:
+        raise ValueError(
+            f"Expected at least one score along axis {axis}. Received: a tensor of shape {tuple(x.shape)}."
+        )
     result, last = _softmax(axis_last(x, axis)), len(x.shape) - 1
     if axis == last:
         return result

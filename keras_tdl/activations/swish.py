@@ -33,7 +33,7 @@ def swish(x: Any, beta: Any = 1.0) -> Any:
 
     Source: S. Elfwing et al., 2017, arXiv:1702.03118; P. Ramachandran et al., 2017, arXiv:1710.05941; book 2.9.
     """
-    return _swish(x, number_or_tensor("beta", beta))
+    return _swish(x, number_or_tensor("beta", beta, x))
 
 
 def _gate(x: Any, beta: Any) -> tuple[Any, Any, Any, Any]:

@@ -20,33 +20,34 @@ def arguments_config(instance: Any, known: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def check_dtype(dtype: Any, received: Any) -> None:
-    """Looks whether what Keras made of the `dtype` received computes with floats.
+def check_dtype(dtype: Any) -> None:
+    """Looks for a dtype, or a policy, that computes with floats.
 
     Raises:
-        ValueError: If not.
+        ValueError: If it is another, or none at all.
     """
-    # Keras takes False, 0 and "" for None
-    taken_for_none = isinstance(received, bool | int | float | str | list | dict) and not received
-    if taken_for_none or not isinstance(dtype, str) or "float" not in dtype:
+    try:
+        computes = keras.dtype_policies.get(dtype).compute_dtype
+    except Exception:  # of a made-up configuration Keras raises whatever it runs into
+        computes = ""
+    # Keras's losses and metrics take False, 0 and "" for None
+    if "float" not in computes or (isinstance(dtype, bool | int | float | str | list | dict) and not dtype):
         raise ValueError(
             "Expected dtype to be that of floats, such as 'float32', or a policy such as 'mixed_bfloat16'. Received: "
-            f"dtype={received!r}."
+            f"dtype={dtype!r}."
         )
 
 
 class Checked:
     """Before a Keras class: looks at the arguments that losses and metrics have in common."""
 
-    dtype: Any
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         for argument in ("name", "reduction"):
             value = kwargs.get(argument)
             if value is not None and not isinstance(value, str):
                 raise TypeError(f"Expected {argument} to be None or a string. Received: {argument}={value!r}.")
+        check_dtype(kwargs.get("dtype"))
         super().__init__(*args, **kwargs)
-        check_dtype(self.dtype, kwargs.get("dtype"))
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
@@ -69,8 +70,8 @@ def revive(cls: Callable[..., Made], config: Any) -> Made:
         inspect.signature(cls).bind(**config)
     except TypeError as error:
         raise TypeError(
-            f"Expected a configuration of {name} with the arguments {', '.join(inspect.signature(cls).parameters)}. "
-            f"Received: {brief(config)} ({error})."
+            f"Expected the arguments of {name}: {', '.join(inspect.signature(cls).parameters)}. "
+            f"Received: {error}, in {brief(config)}."
         ) from error
     return sensible(name, config, lambda: cls(**config))
 

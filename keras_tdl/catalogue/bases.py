@@ -19,8 +19,8 @@ class Layer(keras.layers.Layer):
     learned: bool = False
 
     def __init__(self, **kwargs: Any) -> None:
+        check_dtype(kwargs.get("dtype"))
         super().__init__(**kwargs)
-        check_dtype(getattr(self.dtype_policy, "compute_dtype", None), kwargs.get("dtype"))
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

@@ -1,5 +1,6 @@
 """Which object of a saved model cannot be made, where Keras's error is about the whole."""
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,7 +32,8 @@ def reason(error: BaseException) -> str:
 
 def _error(config: Any, custom_objects: Any) -> Exception | None:
     try:
-        keras.saving.deserialize_keras_object(config, custom_objects=custom_objects, safe_mode=True)
+        # of a copy, since Keras takes a functional model's configuration apart
+        keras.saving.deserialize_keras_object(copy.deepcopy(config), custom_objects=custom_objects, safe_mode=True)
     except Exception as error:  # a made-up configuration can lead to any
         return error
     return None

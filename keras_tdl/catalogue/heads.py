@@ -79,7 +79,9 @@ class Held:
             TypeError: If it is no head.
             ValueError: If it has too many classes.
         """
-        head = keras.saving.deserialize_keras_object(head) if isinstance(head, dict) else head
+        if isinstance(head, dict):
+            saved = head
+            head = sensible("a head", saved, lambda: keras.saving.deserialize_keras_object(saved))
         held = head if isinstance(head, cls) else cls(head)
         if held.layer.units > EXACT_TO[dtype]:
             raise ValueError(

@@ -27,7 +27,7 @@ def find(name: str) -> Entry:
     return entry
 
 
-def get(name: str, **arguments: Any) -> Any:
+def get(name: str, /, **arguments: Any) -> Any:
     """A configured Keras object by name, ready for `Dense(activation=...)`, `compile(loss=...)` or a model.
 
     Args:
@@ -53,7 +53,8 @@ def get(name: str, **arguments: Any) -> Any:
         unknown = [a for a in arguments if a not in known and "kwargs" not in known]
         if unknown:
             raise TypeError(f"Expected arguments of {card.class_name}: {', '.join(known)}. Received: {unknown[0]}=…")
-        if arguments.get("trainable") and card.kind == "activation" and not any(p.trainable for p in card.parameters):
+        learns = card.kind != "activation" or any(p.trainable for p in card.parameters)
+        if arguments.get("trainable") is True and not learns:
             raise ValueError(
                 f"Expected no trainable=True, as there is nothing in {card.name!r} to train. Received: trainable=True. "
                 "Activations with something to train: "

@@ -63,17 +63,17 @@ def load_model(path: str | os.PathLike[str], custom_objects: Any = None, compile
     config = _config(path)
     if not compile:
         config["compile_config"] = None
-    references = list(_references(config))
+    needed = list(references(config))
     installed = discovery.discover()
     plugins.load_plugins(
-        plugin.name for plugin in installed if any(reference.belongs_to(plugin) for reference in references)
+        plugin.name for plugin in installed if any(reference.belongs_to(plugin) for reference in needed)
     )
     try:
         model = keras.saving.load_model(path, custom_objects=custom_objects, compile=compile, safe_mode=True)
     except Warning:
         raise
     except Exception as error:  # of a damaged file Keras raises whatever it runs into
-        missing = [reference for reference in references if not reference.known(custom_objects)]
+        missing = [reference for reference in needed if not reference.known(custom_objects)]
         if missing:
             raise ImportError(_missing(path, missing)) from error
         fault = culprit(config, custom_objects)
@@ -91,7 +91,7 @@ def load_model(path: str | os.PathLike[str], custom_objects: Any = None, compile
 
 
 @dataclass(frozen=True)
-class _Reference:
+class Reference:
     """What a file needs: something registered as `name`, or a function of a module."""
 
     name: str
@@ -107,7 +107,7 @@ class _Reference:
         return keras.saving.get_registered_object(self.name, custom_objects) is not None
 
 
-def _references(config: Any) -> Iterator[_Reference]:
+def references(config: Any) -> Iterator[Reference]:
     """Everything in a configuration that a package has to provide."""
     remaining = [config]
     while remaining:  # no recursion, which a made-up file could drive too deep
@@ -120,11 +120,11 @@ def _references(config: Any) -> Iterator[_Reference]:
         name, inner = node.get("registered_name"), node.get("config")
         if node.get("class_name") == "function":
             name = inner
-        if name == _NODE and isinstance(inner, dict):
-            module = str(inner.get("function")).rpartition(".")[0]
-            yield _Reference("", module.partition(".")[0], module)
+        if name == _NODE and isinstance(inner, dict) and isinstance(inner.get("function"), str):
+            module = inner["function"].rpartition(".")[0]
+            yield Reference("", module.partition(".")[0], module)
         elif isinstance(name, str) and ">" in name:
-            yield _Reference(name, name.partition(">")[0], str(node.get("module") or ""))
+            yield Reference(name, name.partition(">")[0], str(node.get("module") or ""))
 
 
 def _local(path: Any) -> str:
@@ -217,9 +217,9 @@ def _damaged(path: str, received: str) -> str:
     )
 
 
-def _missing(path: str, references: list[_Reference]) -> str:
+def _missing(path: str, missing: list[Reference]) -> str:
     """What to do about each package that a file needs and does not get."""
-    first = {reference.package: reference for reference in reversed(references)}
+    first = {reference.package: reference for reference in reversed(missing)}
     needs = " It needs ".join(_need(reference) for _, reference in sorted(first.items()))
     return (
         f"Expected a model whose parts are all registered. {path!r} is not: it needs {needs} A file records the "
@@ -228,7 +228,7 @@ def _missing(path: str, references: list[_Reference]) -> str:
     )
 
 
-def _need(reference: _Reference) -> str:
+def _need(reference: Reference) -> str:
     what = repr(reference.name) if reference.name else f"a function of {reference.module!r}"
     if discovery.disabled():
         return f"{what}: plug-ins are switched off; unset {discovery.SWITCH}, or import the package that has it."

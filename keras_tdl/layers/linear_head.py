@@ -15,6 +15,7 @@ from keras_tdl.numerics import (
     check_initializer,
     check_number,
     check_regularizer,
+    from_saved,
 )
 from keras_tdl.numerics.linear import linear_top_k
 
@@ -87,7 +88,7 @@ class LinearHead(Head):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        embedding = keras.saving.deserialize_keras_object(embedding) if isinstance(embedding, dict) else embedding
+        embedding = from_saved("embedding", embedding)
         if embedding is not None:
             _check_embedding(embedding)
             if units != embedding.input_dim:

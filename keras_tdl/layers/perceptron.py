@@ -66,8 +66,8 @@ class Perceptron(keras.Model):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
+        check_dtype(kwargs.get("dtype"))
         super().__init__(name=name, **kwargs)
-        check_dtype(getattr(self.dtype_policy, "compute_dtype", None), kwargs.get("dtype"))
         self.units = check_count("units", units)
         self.threshold = check_number("threshold", threshold)
         self.learning_rate = check_number("learning_rate", learning_rate, above=0)

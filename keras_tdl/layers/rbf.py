@@ -70,9 +70,15 @@ class RBF(Layer):
             seed: Seed of the draw.
 
         Raises:
-            ValueError: If there are fewer rows than units.
+            ValueError: If `data` has another shape, or fewer rows than units.
         """
-        data = np.asarray(data)
+        data = ops.convert_to_numpy(data)
+        width = self.centers.shape[-1] if self.built else None
+        if data.ndim != 2 or data.dtype.kind not in "fiu" or width not in (None, data.shape[-1]):
+            raise ValueError(
+                f"Expected data of shape (samples, {width or 'features'}), of numbers. Received: data of shape "
+                f"{data.shape} and type {data.dtype}. Of other inputs take the rows, as data.reshape(-1, features)."
+            )
         if len(data) < self.units:
             raise ValueError(f"Expected at least {self.units} rows, one a unit. Received: data of shape {data.shape}.")
         if not self.built:

@@ -74,7 +74,7 @@ def binary_crossentropy(
     "CheXNet", 2017, arXiv:1711.05225 (weights); book 3.5.
     """
     check_flag("from_logits", from_logits)
-    axis = check_axis("axis", axis)
+    axis = check_axis("axis", axis, y_pred.shape if len(y_pred.shape) > 1 else (*y_pred.shape, 1))
     label_smoothing = check_number("label_smoothing", label_smoothing, least=0, most=1)
     y_true, y_pred, allowed = binary_labels(y_true, y_pred, axis)
     factor = 1.0 if pos_weight is None else weight_tensor("pos_weight", pos_weight, y_pred, each="output")

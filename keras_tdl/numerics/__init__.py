@@ -65,6 +65,7 @@ from keras_tdl.numerics.validation import (
     check_initializer,
     check_number,
     check_regularizer,
+    from_saved,
 )
 from keras_tdl.numerics.weights import check_factor, check_weights, weight_tensor
 
@@ -106,6 +107,7 @@ __all__ = [
     "float_tensor",
     "focal_of_logits",
     "focal_of_probability",
+    "from_saved",
     "index_tensor",
     "log_ratio",
     "match_ranks",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_tdl.numerics.gradient import HALF, as_tensor, by_rows
@@ -35,16 +36,24 @@ def axis_last(x: Any, axis: int) -> Any:
     return x if axis == rank - 1 else ops.transpose(x, [i for i in range(rank) if i != axis] + [axis])
 
 
-def number_or_tensor(name: str, value: Any) -> Any:
-    """A parameter that is one finite number, or a tensor that has a value for each element.
+def number_or_tensor(name: str, value: Any, x: Any) -> Any:
+    """A parameter that is one finite number, or a tensor that broadcasts against `x`.
 
     Raises:
         TypeError: If it is neither.
-        ValueError: If the number is not finite.
+        ValueError: If the number is not finite, or the shapes do not go together.
     """
     if value is None or isinstance(value, numbers.Real | str):
         return check_number(name, value)
-    return as_tensor(value)
+    value = as_tensor(value)
+    shapes = tuple(value.shape), tuple(x.shape if hasattr(x, "shape") else np.shape(x))
+    for pair in zip(shapes[0][::-1], shapes[1][::-1], strict=False):
+        if all(isinstance(size, int) for size in pair) and 1 not in pair and pair[0] != pair[1]:
+            raise ValueError(
+                f"Expected {name} to be a number, or to broadcast against x. Received: {name} of shape {shapes[0]} "
+                f"for x of shape {shapes[1]}."
+            )
+    return value
 
 
 def same_shape(first: Any, second: Any) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_tdl.numerics.validation import check_number
+from keras_tdl.numerics.validation import check_number, from_saved
 
 _backend = importlib.import_module(f"keras_tdl.numerics.{keras.config.backend()}")
 HALF = ("float16", "bfloat16")
@@ -85,10 +85,7 @@ class with_gradient:  # noqa: N801 - reads as a verb where it is used
 
 def _constant(saved: Any) -> Any:
     """A constant from its saved form."""
-    try:
-        constant = keras.saving.deserialize_keras_object(saved) if isinstance(saved, dict) else saved
-    except Exception as error:  # of a made-up file Keras raises whatever it runs into
-        raise ValueError(f"Expected a constant that can be made. Received: {saved!r} ({error}).") from error
+    constant = from_saved("a constant", saved)
     if isinstance(constant, numbers.Real) and not isinstance(constant, bool):
         return check_number("a constant", constant)
     if not (constant is None or isinstance(constant, bool | str | types.FunctionType)):
@@ -117,14 +114,14 @@ class DifferentiableOperation(keras.Operation):
         self.constants = tuple(_constant(constant) for constant in constants)
 
     def call(self, *tensors: Any) -> Any:
+        return _by_name[self.function]._apply(self.constants, tensors)
+
+    def compute_output_spec(self, *tensors: Any) -> Any:
         if len(tensors) != self.constants.count(None):
             raise ValueError(
                 f"Expected {self.constants.count(None)} tensors for {self.function!r} with the constants "
                 f"{self.constants}. Received: {len(tensors)}."
             )
-        return _by_name[self.function]._apply(self.constants, tensors)
-
-    def compute_output_spec(self, *tensors: Any) -> Any:
         # Keras 3.15 calls a product of a number and a symbolic tensor sparse, and few operations take sparse tensors
         return super().compute_output_spec(*(keras.KerasTensor(t.shape, t.dtype) for t in tensors))
 

@@ -3,6 +3,7 @@
 Each is a function of `u`, the distance to the threshold, and of `scale`, its steepness `k` in 1/units of `u`.
 """
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,7 @@ import keras
 from keras import ops
 
 from keras_tdl.numerics.exact import exp_product, multiply_exactly
-from keras_tdl.numerics.validation import check_number
+from keras_tdl.numerics.validation import check_number, from_saved
 
 
 def _none(u: Any, scale: float) -> Any:
@@ -78,9 +79,8 @@ def check_surrogate(surrogate: Any, scale: Any) -> tuple[str | Callable[[Any, fl
         ValueError: If the name is unknown, the function is not registered (it could not be loaded again), or the
             scale is not above 0.
     """
-    if isinstance(surrogate, dict):
-        surrogate = keras.saving.deserialize_keras_object(surrogate)
-    if callable(surrogate):
+    surrogate = from_saved("surrogate", surrogate)
+    if callable(surrogate) and not inspect.isclass(surrogate) and hasattr(surrogate, "__name__"):
         if keras.saving.get_registered_object(keras.saving.get_registered_name(surrogate)) is not surrogate:
             raise ValueError(
                 "Expected a surrogate function that is registered, so that a saved layer can be loaded again. "

@@ -119,6 +119,22 @@ def _from_keras(name: str, value: Any, module: Any) -> Any:
     return made
 
 
+def from_saved(name: str, value: Any) -> Any:
+    """`value`, or the object whose saved form it is.
+
+    Raises:
+        ValueError: If no object can be made of it.
+    """
+    if not isinstance(value, dict):
+        return value
+    try:
+        return keras.saving.deserialize_keras_object(value)
+    except Exception as error:  # of a made-up configuration Keras raises whatever it runs into
+        raise ValueError(
+            f"Expected {name} to be the saved form of an object. Received: {value!r} ({error})."
+        ) from error
+
+
 def check_flag(name: str, value: Any) -> bool:
     """`value` as True or False; nothing is taken for one of them.
 
@@ -141,7 +157,7 @@ def check_axis(name: str, value: Any, shape: Sequence[int | None] | None = None)
         raise TypeError(f"Expected {name} to be an integer. Received: {name}={value!r} of type {_type(value)}.")
     axis = int(value)
     if shape is not None and not -len(shape) <= axis < len(shape):
-        between = f" from {-len(shape)} to {len(shape) - 1}" if len(shape) else ""
+        between = f", from {-len(shape)} to {len(shape) - 1}" if len(shape) else ""
         raise ValueError(
             f"Expected {name} to be an axis of the tensor{between}. Received: {name}={axis} for a tensor of shape "
             f"{tuple(shape)}."
