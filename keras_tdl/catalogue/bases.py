@@ -8,6 +8,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_tdl.catalogue.slots import InSlot
+
 
 def _arguments_config(instance: Any, known: dict[str, Any]) -> dict[str, Any]:
     """The arguments of `__init__` that `known` lacks, read from the attributes of the same names."""
@@ -30,11 +32,15 @@ class Layer(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
-        if "trainable" in inspect.signature(type(self).__init__).parameters:
+        if self._may_learn():
             config["trainable"] = self.learned
             if self.learned and not self.trainable:
                 config["frozen"] = True
         return {**config, **_arguments_config(self, config)}
+
+    def _may_learn(self) -> bool:
+        """Whether it is said by `trainable` if there is anything to learn."""
+        return "trainable" in inspect.signature(type(self).__init__).parameters
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Layer":
@@ -46,12 +52,20 @@ class Layer(keras.layers.Layer):
         return layer
 
 
-class Activation(Layer):
-    """A layer that acts on single elements, with parameters that may be learned for each channel."""
+class Activation(InSlot, Layer):
+    """A layer that acts on single elements, with parameters that may be learned for each channel.
+
+    In the slot `activation=` of another layer it is built with that layer.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether `build` may make weights."""
+        return self.learned or not self._may_learn()
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
