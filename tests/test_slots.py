@@ -68,6 +68,11 @@ OWNERS: dict[str, tuple[Callable[[], Any], tuple[int | None, ...], list[tuple[in
 }
 
 
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    keras.utils.set_random_seed(0)
+
+
 @pytest.fixture(params=OWNERS)
 def owner(request: pytest.FixtureRequest) -> tuple[Callable[[], Any], Any, Any]:
     return OWNERS[request.param]

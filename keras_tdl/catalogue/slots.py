@@ -1,9 +1,7 @@
 """Weights of an activation in the slot of another layer, as in `Dense(4, activation=PReLU())`.
 
 Keras makes them at the first call. Before that they are in no list of weights: an optimizer made from one never moves
-them, and a file cannot be read into them. Here such an activation is built with the layer that has it, its owner. As
-Keras tells neither of the two of the other, what is set as an attribute of a layer is watched, once there is such an
-activation.
+them, and a file cannot be read into them. Here such an activation is built with the layer that has it, its owner.
 """
 
 import functools
@@ -13,8 +11,10 @@ from typing import Any
 
 import keras
 
+from keras_tdl.catalogue.owners import Owned, watch
 
-class InSlot(keras.layers.Layer):
+
+class InSlot(Owned, keras.layers.Layer):
     """A layer that is built with the one that has it as its `activation`, or `..._activation`."""
 
     #: Where what comes in is kept, and passed on as it is, while the shape to build for is looked for.
@@ -24,7 +24,7 @@ class InSlot(keras.layers.Layer):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        _watch()
+        watch()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.received is None:
@@ -32,19 +32,10 @@ class InSlot(keras.layers.Layer):
         self.received.append(args[0])
         return args[0]
 
-
-@functools.cache
-def _watch() -> None:
-    """Looks at what is set as an attribute of a layer, from the first call on."""
-    set_attribute = keras.layers.Layer.__setattr__
-
-    @functools.wraps(set_attribute)
-    def watched(owner: Any, name: str, value: Any) -> None:
-        set_attribute(owner, name, value)
-        if isinstance(value, InSlot) and name.endswith("activation") and value.has_weights and not value.built:
+    def owned_by(self, owner: Any, name: str) -> None:
+        """Has the owner build this too."""
+        if name.endswith("activation") and self.has_weights and not self.built:
             _hold(owner, name)
-
-    keras.layers.Layer.__setattr__ = watched
 
 
 def _hold(owner: Any, slot: str) -> None:

@@ -104,10 +104,10 @@ class LinearSparseTopKCategoricalAccuracy(Metric):
         if keras.config.backend() != "jax":
             return True
         try:
-            kernel = self.head.ready(y_pred).kernel.value
+            weight = self.head.ready(y_pred).variables[0].value
         except TypeError:  # what Keras raises while `fit` has taken the value out of the variable
             return False
-        return visible(y_pred) is not None or visible(kernel) is None
+        return visible(y_pred) is not None or visible(weight) is None
 
     def _hits(self, labels: Any, y_pred: Any) -> Any:
         """1 for each label among the largest logits, else 0; NaN for one that is no class."""
