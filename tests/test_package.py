@@ -41,7 +41,7 @@ def allowed(part: str) -> tuple[str, ...] | None:
         return ("bases", "catalogue", "numerics")
     return {
         "bases": ("bases", "numerics"),
-        "catalogue": ("catalogue", "bases"),
+        "catalogue": ("catalogue", "bases", "numerics"),
         "numerics": ("numerics",),
         "testing": ("testing", "catalogue", "numerics"),
     }.get(part)

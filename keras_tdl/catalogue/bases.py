@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from keras_tdl.bases import arguments_config, check_dtype, revive, sensible
+from keras_tdl.catalogue.slots import InSlot
 
 
 class Layer(keras.layers.Layer):
@@ -24,11 +25,15 @@ class Layer(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
-        if "trainable" in inspect.signature(type(self).__init__).parameters:
+        if self._may_learn():
             config["trainable"] = self.learned
             if self.learned and not self.trainable:
                 config["frozen"] = True
         return {**config, **arguments_config(self, config)}
+
+    def _may_learn(self) -> bool:
+        """Whether it is said by `trainable` if there is anything to learn."""
+        return "trainable" in inspect.signature(type(self).__init__).parameters
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Layer":
@@ -45,12 +50,20 @@ class Layer(keras.layers.Layer):
             raise ValueError(f"Expected the input_shape that {self.name!r} was built for. Received: {config!r}.")
 
 
-class Activation(Layer):
-    """A layer that acts on single elements, with parameters that may be learned for each channel."""
+class Activation(InSlot, Layer):
+    """A layer that acts on single elements, with parameters that may be learned for each channel.
+
+    In the slot `activation=` of another layer it is built with that layer.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether `build` may make weights."""
+        return self.learned or not self._may_learn()
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape

@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_tdl.catalogue import Card, Layer, Parameter, Source, register
-from keras_tdl.catalogue.heads import Head, Held
+from keras_tdl.catalogue import Card, Parameter, Source, register
+from keras_tdl.catalogue.heads import Head, LinearTopK, check_embedding
 from keras_tdl.numerics import (
     check_choice,
     check_constraint,
@@ -43,6 +43,9 @@ class LinearHead(Head):
         bias_constraint: Constraint of the bias.
         embedding: A `keras.layers.Embedding` of the same model whose weights are the kernel, one row a class (tied
             embeddings); `None` for a kernel of its own.
+        lora_rank: Rank of a product that is learned in place of the kernel, as in `keras.layers.Dense`, from 1; `None`
+            for none. See `enable_lora`.
+        lora_alpha: Factor of the product, times `lora_rank`, above 0; `None` for `lora_rank`.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
@@ -85,17 +88,14 @@ class LinearHead(Head):
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
         embedding: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         embedding = from_saved("embedding", embedding)
         if embedding is not None:
-            _check_embedding(embedding)
-            if units != embedding.input_dim:
-                raise ValueError(
-                    f"Expected as many units as the embedding has rows, input_dim={embedding.input_dim}, one a class. "
-                    f"Received: units={units}."
-                )
+            check_embedding(embedding, units)
             if kernel_regularizer is not None or kernel_constraint is not None:
                 raise ValueError(
                     "Expected no kernel_regularizer or kernel_constraint, since the kernel is that of the embedding. "
@@ -113,8 +113,20 @@ class LinearHead(Head):
         self.kernel_constraint = check_constraint("kernel_constraint", kernel_constraint)
         self.bias_constraint = check_constraint("bias_constraint", bias_constraint)
         self.embedding = embedding
+        self.lora_rank = None if lora_rank is None else check_count("lora_rank", lora_rank)
+        self.lora_alpha = self.lora_rank if lora_alpha is None else check_number("lora_alpha", lora_alpha, above=0)
+        if self.lora_rank is not None:
+            self._check_lora()
         self.bias = None
         self.supports_masking = True
+        self.input_spec = keras.layers.InputSpec(min_ndim=2)
+
+    def _check_lora(self) -> None:
+        if self.embedding is not None or self.kernel_constraint is not None:
+            raise ValueError(
+                "Expected a kernel of its own and without a constraint, for LoRA. Received: "
+                f"embedding={self.embedding}, kernel_constraint={self.kernel_constraint}. Leave out one of the two."
+            )
 
     def build(self, input_shape: Any) -> None:
         width = input_shape[-1]
@@ -154,6 +166,42 @@ class LinearHead(Head):
         self.width = width
         self.input_spec = keras.layers.InputSpec(min_ndim=2, axes={-1: width})
         super().build(input_shape)
+        if self.lora_rank is not None:
+            self.built = True
+            self.enable_lora(self.lora_rank, self.lora_alpha)
+
+    def enable_lora(
+        self,
+        rank: int,
+        lora_alpha: float | None = None,
+        a_initializer: Any = "he_uniform",
+        b_initializer: Any = "zeros",
+    ) -> None:
+        """Freezes the kernel and learns a product of two narrow matrices instead, which is added to it.
+
+        As `keras.layers.Dense`: compile the model again afterwards; a file has one kernel, with the product in it.
+
+        Args:
+            rank: Width of the matrices, from 1.
+            lora_alpha: The product is multiplied by `lora_alpha / rank`; `None` for `rank`.
+            a_initializer: Initializer of the first, shape `(width, rank)`.
+            b_initializer: Initializer of the second, shape `(rank, units)`.
+
+        Raises:
+            ValueError: If an argument is out of range, the layer is not built, or its kernel cannot be adapted.
+        """
+        rank = check_count("rank", rank)
+        alpha = rank if lora_alpha is None else check_number("lora_alpha", lora_alpha, above=0)
+        self._check_lora()
+        if not self.built or self.lora_enabled:
+            raise ValueError(
+                f"Expected a head that is built and without LoRA. Received: {self.name!r}, which "
+                f"{'has it' if self.lora_enabled else 'was never called'}."
+            )
+        initializers = a_initializer, b_initializer
+        self.lora.enable((self.width, self.units), rank, alpha, initializers, self.kernel_regularizer)
+        self.lora_rank, self.lora_alpha = rank, alpha
+        self._kernel.trainable = False
 
     def _initial_kernel(self, shape: tuple[int, int], dtype: Any = None) -> Any:
         # as Dense, so that an initializer that looks at the fan in sees the width
@@ -163,8 +211,8 @@ class LinearHead(Head):
     def kernel(self) -> Any:
         """The weights, shape `(units, width)`: one row a class."""
         if self.embedding is None:
-            return self._kernel
-        _check_embedding(self.embedding)
+            return self._kernel + ops.transpose(self.lora.product()) if self.lora_enabled else self._kernel
+        check_embedding(self.embedding, self.units)
         return self.embedding.embeddings
 
     def __call__(self, inputs: Any, output: str = "features", k: int | None = None, **kwargs: Any) -> Any:
@@ -185,6 +233,10 @@ class LinearHead(Head):
             logits = logits + ops.cast(self.bias, logits.dtype)
         return logits if self.soft_cap is None else self.soft_cap * ops.tanh(logits / self.soft_cap)
 
+    def top_k(self, features: Any, k: int) -> tuple[Any, Any]:
+        """The largest logits of features of shape `(tokens, width)`, and their classes."""
+        return linear_top_k(features, *self.tensors(), k, soft_cap=self.soft_cap)
+
     def compute_output_spec(self, inputs: Any, output: str = "features") -> Any:
         width = self.width if output == "features" else self.units
         return keras.KerasTensor((*inputs.shape[:-1], width), dtype=self.compute_dtype)
@@ -195,57 +247,6 @@ class LinearHead(Head):
             # with it, an embedding that is not that of the model would get weights of its own
             config["embedding"] = {n: v for n, v in config["embedding"].items() if n != "build_config"}
         return config
-
-
-@keras.saving.register_keras_serializable("keras_tdl")
-class LinearTopK(Layer):
-    """The largest logits of a `LinearHead` and their classes, made in blocks: `head(inputs, output="top_k", k=k)`."""
-
-    def __init__(self, head: Any, k: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.head: Any = Held.of(head).layer
-        self.k = check_count("k", k)
-        if self.k > self.head.units:
-            raise ValueError(f"Expected k to be at most the number of classes, {self.head.units}. Received: k={k}.")
-        self.supports_masking = True
-
-    def build(self, input_shape: Any) -> None:
-        if not self.head.built:
-            self.head.build(input_shape)
-        self.input_spec = self.head.input_spec
-        super().build(input_shape)
-
-    def call(self, inputs: Any) -> dict[str, Any]:
-        flat = ops.reshape(inputs, (-1, self.head.width))
-        kernel, bias = self.head.tensors()
-        logits, classes = linear_top_k(flat, kernel, bias, self.k, soft_cap=self.head.soft_cap)
-        shape = (*ops.shape(inputs)[:-1], self.k)
-        logits = ops.cast(logits, self.compute_dtype)
-        return {"logits": ops.reshape(logits, shape), "classes": ops.reshape(classes, shape)}
-
-    def compute_output_spec(self, inputs: Any) -> dict[str, Any]:
-        shape = (*inputs.shape[:-1], self.k)
-        dtypes = {"logits": self.compute_dtype, "classes": "int32"}
-        return {name: keras.KerasTensor(shape, dtype=dtype) for name, dtype in dtypes.items()}
-
-
-def _check_embedding(embedding: Any) -> None:
-    """Looks for an Embedding whose weights are its rows.
-
-    Raises:
-        TypeError: If it is no Embedding.
-        ValueError: If its rows are computed from other weights.
-    """
-    if not isinstance(embedding, keras.layers.Embedding):
-        raise TypeError(
-            f"Expected embedding to be None or a keras.layers.Embedding. Received a {type(embedding).__name__}."
-        )
-    if embedding.lora_enabled or embedding.lora_rank or embedding.quantization_mode:
-        raise ValueError(
-            f"Expected an embedding without LoRA and quantization. Received: {embedding.name!r} with "
-            f"lora_rank={embedding.lora_rank}, quantization_mode={embedding.quantization_mode!r}. Leave out "
-            "embedding= for a head with weights of its own."
-        )
 
 
 CARD = register(
@@ -271,6 +272,8 @@ CARD = register(
             Parameter(name="kernel_constraint", default=None, valid="None or a Keras constraint"),
             Parameter(name="bias_constraint", default=None, valid="None or a Keras constraint"),
             Parameter(name="embedding", default=None, valid="None or a keras.layers.Embedding"),
+            Parameter(name="lora_rank", default=None, valid="None or an integer from 1"),
+            Parameter(name="lora_alpha", default=None, valid="None or a number above 0"),
         ),
         class_settings=({"units": 5}, {"units": 4, "use_bias": False, "soft_cap": 2.0}),
         built_in="Keras 3.15.1 has none: Dense and its loss hold several tensors of a number for each token and class.",

@@ -1,13 +1,16 @@
 """Rosenblatt's perceptron. Book section 1.3; Rosenblatt (1958), Novikoff (1962)."""
 
+import functools
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_tdl.catalogue import Card, Parameter, Source, check_dtype, register, revive
-from keras_tdl.numerics import check_count, check_number, with_gradient
+from keras_tdl.numerics import check_count, check_number, visible, with_gradient
 
 
 def _fires(x: Any, threshold: float) -> Any:
@@ -27,6 +30,45 @@ class NotSeparated(UserWarning):
     """A perceptron still makes mistakes after `fit`."""
 
 
+def _check_shape(y: Any, units: int) -> None:
+    """Raises ValueError if there is not one label for each unit."""
+    if (1 if len(y.shape) < 2 else y.shape[-1]) != units:
+        raise ValueError(
+            f"Expected one label 0 or 1 for each unit: y of shape (batch, {units}). Received: y of shape "
+            f"{tuple(y.shape)}. For several units class indices become such labels by keras.utils.to_categorical; for "
+            "one unit one-hot labels do by y[:, 1]."
+        )
+
+
+def _check_values(labels: Any, allowed: Any) -> None:
+    """Raises ValueError if one can be seen that is not allowed."""
+    if labels is not None and allowed is not None and not np.all(allowed):
+        wrong = np.unique(labels[~np.broadcast_to(allowed, labels.shape)]).tolist()
+        raise ValueError(
+            f"Expected labels 0 and 1. Received: y with {', '.join(map(repr, wrong[:3]))}"
+            f"{', …' if len(wrong) > 3 else ''}. Labels -1 and 1 become 0 and 1 by (y + 1) / 2."
+        )
+
+
+def _with_labels_checked(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of `keras.Model` whose second argument is `y`, with a look at labels that compiled code cannot see."""
+
+    @functools.wraps(method)
+    def checked(self: "Perceptron", *args: Any, **kwargs: Any) -> Any:
+        y, weights = args[1] if len(args) > 1 else kwargs.get("y"), kwargs.get("sample_weight")
+        if y is not None:
+            labels, weights = (
+                ops.convert_to_numpy(tensor) if ops.is_tensor(tensor) else np.asarray(tensor)
+                for tensor in (y, 1 if weights is None else weights)
+            )
+            _check_shape(labels, self.units)
+            has_weight = np.reshape(weights != 0, (*weights.shape, *[1] * (labels.ndim - weights.ndim)))
+            _check_values(labels, np.isin(labels, (0, 1)) | ~has_weight)
+        return method(self, *args, **kwargs)
+
+    return checked
+
+
 class Perceptron(keras.Model):
     """Step units trained by Rosenblatt's rule, through `fit`.
 
@@ -41,9 +83,11 @@ class Perceptron(keras.Model):
         name: Name of the model.
         **kwargs: Arguments of `keras.Model`.
 
-    Inputs have shape `(batch, features)`, targets and outputs `(batch, units)`, 0 or 1.
+    Inputs have shape `(batch, features)`, targets and outputs `(batch, units)`, 0 or 1; with one unit targets may have
+    shape `(batch,)`. Other labels raise ValueError where their values can be seen; a data set of them has the loss NaN.
 
     Raises:
+        TypeError: If an argument is of another type.
         ValueError: If an argument is out of range.
 
     Examples:
@@ -72,11 +116,13 @@ class Perceptron(keras.Model):
         self.threshold = check_number("threshold", threshold)
         self.learning_rate = check_number("learning_rate", learning_rate, above=0)
         self.dense = keras.layers.Dense(self.units, kernel_initializer="zeros", dtype=self.dtype_policy, name="sum")
+        self.input_spec = keras.layers.InputSpec(min_ndim=2)
         #: Whether the last `fit` ended without a mistake; `None` before.
         self.converged: bool | None = None
 
     def build(self, input_shape: Any) -> None:
         self.dense.build(input_shape)
+        self.input_spec = keras.layers.InputSpec(min_ndim=2, axes={-1: input_shape[-1]})
         super().build(input_shape)
 
     def call(self, inputs: Any) -> Any:
@@ -90,8 +136,33 @@ class Perceptron(keras.Model):
         own = {"units": self.units, "threshold": self.threshold, "learning_rate": self.learning_rate}
         return {**super().get_config(), **own}
 
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """As Keras's, and NaN where there are labels other than 0 and 1 and nothing could be raised."""
+        if y is None:
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
+        _check_shape(y, self.units)
+        labels = ops.cast(y, "float32")
+        allowed = ops.logical_or(labels == 0.0, labels == 1.0)
+        if sample_weight is not None:
+            trailing = [1] * (len(y.shape) - len(sample_weight.shape))
+            no_weight = ops.reshape(sample_weight, (*ops.shape(sample_weight), *trailing)) == 0
+            allowed = ops.logical_or(allowed, no_weight)
+        _check_values(visible(labels), visible(allowed))
+        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+        return ops.where(ops.all(allowed), loss, float("nan"))
+
+    evaluate = _with_labels_checked(keras.Model.evaluate)
+    train_on_batch = _with_labels_checked(keras.Model.train_on_batch)
+    test_on_batch = _with_labels_checked(keras.Model.test_on_batch)
+
+    @_with_labels_checked
     def fit(self, *args: Any, **kwargs: Any) -> Any:
         """Trains by Rosenblatt's rule until no mistake is left; arguments are those of `keras.Model.fit`.
+
+        Raises:
+            ValueError: If a label is neither 0 nor 1, or there is not one for each unit.
 
         Warns:
             NotSeparated: If mistakes are left after the last epoch.

@@ -70,17 +70,22 @@ class RBF(Layer):
             seed: Seed of the draw.
 
         Raises:
-            ValueError: If `data` has another shape, or fewer rows than units.
+            ValueError: If the shape is another, there are fewer rows than units, or a number is not finite.
         """
-        data = ops.convert_to_numpy(data)
+        data = ops.convert_to_numpy(data) if ops.is_tensor(data) else np.asarray(data)
         width = self.centers.shape[-1] if self.built else None
         if data.ndim != 2 or data.dtype.kind not in "fiu" or width not in (None, data.shape[-1]):
             raise ValueError(
                 f"Expected data of shape (samples, {width or 'features'}), of numbers. Received: data of shape "
-                f"{data.shape} and type {data.dtype}. Of other inputs take the rows, as data.reshape(-1, features)."
+                f"{data.shape} and type {data.dtype}. Join axes before the last by data.reshape(-1, data.shape[-1])."
             )
         if len(data) < self.units:
             raise ValueError(f"Expected at least {self.units} rows, one a unit. Received: data of shape {data.shape}.")
+        if data.dtype.kind not in "biuf" or not np.isfinite(data).all():
+            raise ValueError(
+                f"Expected data of finite numbers. Received: data of dtype {data.dtype}, not all of them finite "
+                "numbers. Leave out rows with missing values."
+            )
         if not self.built:
             self.build(data.shape)
         self.centers.assign(data[np.random.default_rng(seed).choice(len(data), self.units, replace=False)])

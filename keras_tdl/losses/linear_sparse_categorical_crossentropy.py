@@ -1,19 +1,22 @@
 """Cross-entropy of integer labels, from features and the weights of a `LinearHead`. Book, end of section 3.6."""
 
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 from keras_tdl.catalogue import Loss
+from keras_tdl.catalogue.compiled import check_model
 from keras_tdl.catalogue.heads import Held
+from keras_tdl.catalogue.owners import Owned, watch
 from keras_tdl.numerics import check_class_index, check_count, check_number, check_weights, class_indices, poison
 from keras_tdl.numerics.linear import linear_cross_entropy, linear_cross_entropy_sum
 
 
 @keras.saving.register_keras_serializable("keras_tdl")
-class LinearSparseCategoricalCrossentropy(Loss):
+class LinearSparseCategoricalCrossentropy(Owned, Loss):
     """Sparse categorical cross-entropy of a `keras_tdl.layers.LinearHead`, without its logits.
 
     Formula: as `keras_tdl.losses.sparse_categorical_crossentropy` on the logits of the head, plus
@@ -41,7 +44,8 @@ class LinearSparseCategoricalCrossentropy(Loss):
 
     Raises:
         TypeError: If an argument is of another type.
-        ValueError: If an argument is out of its range, or there are more classes than `dtype` can tell apart.
+        ValueError: If an argument is out of its range, or there are more classes than `dtype` can tell apart. When a
+            model trains: if the head is that of another model, or a metric of Keras's own is to read the features.
 
     Examples:
         >>> import keras
@@ -73,6 +77,8 @@ class LinearSparseCategoricalCrossentropy(Loss):
         dtype: Any = None,
     ) -> None:
         super().__init__(reduction=reduction, name=name, dtype=dtype)
+        watch()
+        self._model: Callable[[], Any] = _no_model
         self.head = Held.of(head, self.dtype)
         self.ignore_class = check_class_index("ignore_class", ignore_class)
         self.label_smoothing = check_number("label_smoothing", label_smoothing, least=0, most=1)
@@ -80,7 +86,15 @@ class LinearSparseCategoricalCrossentropy(Loss):
         self.z_loss = check_number("z_loss", z_loss, least=0)
         self.block_size = None if block_size is None else check_count("block_size", block_size)
 
+    def owned_by(self, owner: Any, name: str) -> None:
+        """Remembers the model that is compiled with this loss, to look at it when it is complete."""
+        if name == "loss" and isinstance(owner, keras.Model):
+            self._model = weakref.ref(owner)
+
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        model = self._model()
+        if model is not None and check_model(model, self, y_true, y_pred):
+            self._model = _no_model
         loss = super().__call__(y_true, y_pred, sample_weight)
         for metric in self.head.layer.observers:
             metric.observe(y_true, y_pred, sample_weight)
@@ -120,3 +134,7 @@ class LinearSparseCategoricalCrossentropy(Loss):
         if self.class_weight is None:
             return 1.0
         return ops.take(ops.convert_to_tensor(self.class_weight, dtype=dtype), labels)
+
+
+def _no_model() -> None:
+    return None

@@ -104,10 +104,10 @@ class LinearSparseTopKCategoricalAccuracy(Metric):
         if keras.config.backend() != "jax":
             return True
         try:
-            kernel = self.head.ready(y_pred).kernel.value
+            weight = self.head.ready(y_pred).variables[0].value
         except TypeError:  # what Keras raises while `fit` has taken the value out of the variable
             return False
-        return visible(y_pred) is not None or visible(kernel) is None
+        return visible(y_pred) is not None or visible(weight) is None
 
     def _hits(self, labels: Any, y_pred: Any) -> Any:
         """1 for each label among the largest logits, else 0; NaN for one that is no class."""
@@ -150,13 +150,11 @@ def _reference(tensor: Any) -> Callable[[], Any]:
 class _EachWeight(Loss):
     """The weight of each label, by sample weight, mask and ignored class as in a loss."""
 
+    takes_indices = True
+
     def __init__(self, ignore_class: int | None) -> None:
         super().__init__(name="each_weight", reduction="none", dtype="float32")
         self.ignore_class = ignore_class
-
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        # a copy, since Keras on PyTorch multiplies the weights it is given by the mask in place
-        return super().__call__(y_true, y_pred, None if sample_weight is None else ops.copy(sample_weight))
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         return ops.ones(ops.shape(y_pred)[:-1], dtype="float32")

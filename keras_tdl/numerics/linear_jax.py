@@ -226,4 +226,6 @@ def linear_top_k(features: Any, kernel: Any, bias: Any, k: int, soft_cap: float 
     none = jnp.zeros((tokens, shards, 0), common_dtype(features, kernel)), jnp.zeros((tokens, shards, 0), "int32")
     found = step(0, part, none)
     logits, indices = over_blocks(step, found, classes, part, first=part)
-    return highest(logits.reshape(tokens, -1), indices.reshape(tokens, -1), k)
+    # not -1 for the size, which is not known where there are no tokens
+    each = shards * logits.shape[-1]
+    return highest(logits.reshape(tokens, each), indices.reshape(tokens, each), k)
