@@ -122,7 +122,8 @@ class Step(Activation):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Step":
         # without shared_axes it is of a version that learned nothing, whatever `trainable` said
-        return super().from_config(config if "shared_axes" in config else {**config, "trainable": False})
+        is_earlier = isinstance(config, dict) and "shared_axes" not in config
+        return super().from_config({**config, "trainable": False} if is_earlier else config)
 
 
 def _oracle(mp: Any, x: Any, threshold: float = 0.0, surrogate: str = "sigmoid", scale: float | None = None) -> Any:

@@ -74,10 +74,10 @@ class RBF(Layer):
         """
         data = ops.convert_to_numpy(data) if ops.is_tensor(data) else np.asarray(data)
         width = self.centers.shape[-1] if self.built else None
-        if data.ndim != 2 or data.dtype.kind not in "fiu" or width not in (None, data.shape[-1]):
+        if data.ndim != 2 or width not in (None, data.shape[-1]):
             raise ValueError(
-                f"Expected data of shape (samples, {width or 'features'}), of numbers. Received: data of shape "
-                f"{data.shape} and type {data.dtype}. Join axes before the last by data.reshape(-1, data.shape[-1])."
+                f"Expected data of shape (samples, {width or 'features'}). Received: data of shape {data.shape}. Join "
+                "axes before the last by data.reshape(-1, data.shape[-1])."
             )
         if len(data) < self.units:
             raise ValueError(f"Expected at least {self.units} rows, one a unit. Received: data of shape {data.shape}.")
