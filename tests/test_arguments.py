@@ -161,7 +161,7 @@ def test_centres_are_put_on_rows_only():
     layer = layers.RBF(2)
     layer.build((None, 3))
     for data in (np.zeros((4, 2, 3)), np.zeros((4, 2)), np.zeros(3), [["a", "b", "c"]]):
-        with pytest.raises(ValueError, match=r"Expected data of shape \(samples, 3\), of numbers. Received: "):
+        with pytest.raises(ValueError, match=r"Expected data of shape \(samples, 3\). Received: "):
             layer.adapt(data)
 
 
