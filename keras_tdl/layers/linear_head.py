@@ -203,7 +203,7 @@ class LinearTopK(Layer):
 
     def __init__(self, head: Any, k: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.head: Any = Held.of(head).layer
+        self.head = Held.of(head).layer
         self.k = check_count("k", k)
         if self.k > self.head.units:
             raise ValueError(f"Expected k to be at most the number of classes, {self.head.units}. Received: k={k}.")
@@ -217,7 +217,8 @@ class LinearTopK(Layer):
 
     def call(self, inputs: Any) -> dict[str, Any]:
         flat = ops.reshape(inputs, (-1, self.head.width))
-        logits, classes = linear_top_k(flat, *self.head.tensors(), self.k, soft_cap=self.head.soft_cap)
+        kernel, bias = self.head.tensors()
+        logits, classes = linear_top_k(flat, kernel, bias, self.k, soft_cap=self.head.soft_cap)
         shape = (*ops.shape(inputs)[:-1], self.k)
         logits = ops.cast(logits, self.compute_dtype)
         return {"logits": ops.reshape(logits, shape), "classes": ops.reshape(classes, shape)}
