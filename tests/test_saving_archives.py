@@ -16,6 +16,9 @@ from plugin_world import World, room
 import keras_tdl
 from keras_tdl.catalogue import saving
 from keras_tdl.catalogue.registry import state
+from keras_tdl.numerics import with_gradient
+from keras_tdl.numerics.earlier import EARLIER
+from keras_tdl.numerics.gradient import DifferentiableOperation, is_function
 
 pytest_plugins = ("plugin_world",)
 LOSS = """
@@ -115,6 +118,52 @@ def test_a_function_inside_a_functional_model_is_found_by_its_module(world: Worl
     world.forget()
     with pytest.raises(ImportError, match=r"needs a function of 'acme_things'.* install the package 'acme_things'"):
         keras_tdl.load_model(tmp_path / "model.keras")
+
+
+def test_a_function_is_found_by_its_name(world: World, tmp_path: Path) -> None:
+    code = """
+    from keras_tdl.numerics import with_gradient
+
+    def _value(x):
+        return 3.0 * x
+
+    def _slope(x):
+        return 3.0 + 0.0 * x
+
+    triple = with_gradient(_value, (_slope,), name="acme>triple")
+    """
+    world.install("acme", code, module="acme_things")
+    import acme_things  # type: ignore[import-not-found]
+
+    inputs = keras.Input((2,))
+    keras.Model(inputs, acme_things.triple(inputs)).save(tmp_path / "model.keras")
+    world.reset()
+    assert keras_tdl.load_model(tmp_path / "model.keras")(keras.ops.ones((1, 2)))[0, 0] == 3.0
+
+
+def test_names_of_functions_in_earlier_files() -> None:
+    for earlier, today in EARLIER.items():
+        assert is_function(today), today
+        assert today.startswith("keras_tdl>")
+        assert "keras_tdl>" not in earlier
+    inputs = keras.Input((2,))
+    node = DifferentiableOperation("keras_tdl.activations.tanh._value", [None])
+    assert node.get_config()["function"] == "keras_tdl>tanh"
+    assert keras.Model(inputs, node(inputs))(keras.ops.zeros((1, 2)))[0, 0] == 0.0
+
+
+def test_no_private_name_is_in_a_file(tmp_path: Path) -> None:
+    inputs = keras.Input((2,))
+    keras.Model(inputs, keras_tdl.activations.swish(inputs)).save(tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        config = archive.read("config.json").decode()
+    assert "keras_tdl>swish" in config
+    assert "._value" not in config
+
+
+def test_a_name_of_a_function_is_taken_once() -> None:
+    with pytest.raises(ValueError, match=r"'keras_tdl>tanh', which is the one of a function of keras_tdl.activations"):
+        with_gradient(lambda x: x, (lambda x: x,), name="keras_tdl>tanh")
 
 
 class TestMissing:

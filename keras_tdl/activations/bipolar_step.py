@@ -57,7 +57,7 @@ def _slope_threshold(x: Any, threshold: Any, surrogate: Surrogate, scale: float)
     return -_slope(x, threshold, surrogate, scale)
 
 
-_bipolar_step = with_gradient(_value, (_slope, _slope_threshold, None, None))
+_bipolar_step = with_gradient(_value, (_slope, _slope_threshold, None, None), name="keras_tdl>bipolar_step")
 
 
 class BipolarStep(Activation):

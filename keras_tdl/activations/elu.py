@@ -44,7 +44,7 @@ def _slope(x: Any, alpha: float) -> Any:
     return ops.where(x > 0, ops.ones_like(x), alpha * ops.exp(x))
 
 
-_elu = with_gradient(_value, (_slope, None), kernel="elu")
+_elu = with_gradient(_value, (_slope, None), kernel="elu", name="keras_tdl>elu")
 
 
 class ELU(Activation):

@@ -44,7 +44,7 @@ def _slope(x: Any, negative_slope: float) -> Any:
     return ops.where(x > 0, ops.ones_like(x), negative_slope * ops.ones_like(x))
 
 
-_leaky_relu = with_gradient(_value, (_slope, None), kernel="leaky_relu")
+_leaky_relu = with_gradient(_value, (_slope, None), kernel="leaky_relu", name="keras_tdl>leaky_relu")
 
 
 class LeakyReLU(Activation):

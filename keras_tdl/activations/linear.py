@@ -47,7 +47,7 @@ def _slope_slope(x: Any, slope: Any) -> Any:
     return x * ops.ones_like(slope)
 
 
-_linear = with_gradient(_value, (_slope, _slope_slope))
+_linear = with_gradient(_value, (_slope, _slope_slope), name="keras_tdl>linear")
 
 
 class Linear(Activation):

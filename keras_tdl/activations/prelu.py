@@ -52,7 +52,7 @@ def _slope_slope(x: Any, negative_slope: Any) -> Any:
     return -ops.relu(-x) * ops.ones_like(negative_slope)
 
 
-_prelu = with_gradient(_value, (_slope, _slope_slope), kernel="prelu")
+_prelu = with_gradient(_value, (_slope, _slope_slope), kernel="prelu", name="keras_tdl>prelu")
 
 
 class PReLU(Activation):

@@ -42,7 +42,7 @@ def _slope(x: Any) -> Any:
     return e / ops.square(1.0 + e)
 
 
-_sigmoid = with_gradient(_value, (_slope,), kernel="sigmoid")
+_sigmoid = with_gradient(_value, (_slope,), kernel="sigmoid", name="keras_tdl>sigmoid")
 
 
 def _oracle(mp: Any, x: Any) -> Any:

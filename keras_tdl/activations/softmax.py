@@ -64,7 +64,7 @@ def _product(x: Any, vector: Any) -> Any:
     return ops.where(is_sure, -ops.sum(product, axis=-1, keepdims=True), product)
 
 
-_softmax = with_gradient(_value, (_product,), symmetric=True, kernel="softmax")
+_softmax = with_gradient(_value, (_product,), symmetric=True, kernel="softmax", name="keras_tdl>softmax")
 
 
 class Softmax(Activation):

@@ -66,7 +66,7 @@ def _slope_threshold(x: Any, threshold: Any, surrogate: Surrogate, scale: float)
     return -_slope(x, threshold, surrogate, scale)
 
 
-_step = with_gradient(_value, (_slope, _slope_threshold, None, None))
+_step = with_gradient(_value, (_slope, _slope_threshold, None, None), name="keras_tdl>step")
 
 
 class Step(Activation):

@@ -67,7 +67,7 @@ def _slope_beta(x: Any, beta: Any) -> Any:
     return (bounded * near / total) * (bounded * far / total)
 
 
-_swish = with_gradient(_value, (_slope, _slope_beta), kernel="swish")
+_swish = with_gradient(_value, (_slope, _slope_beta), kernel="swish", name="keras_tdl>swish")
 
 
 class Swish(Activation):

@@ -45,7 +45,7 @@ def _slope(x: Any) -> Any:
     return ops.square(2.0 * u / (1.0 + u * u))
 
 
-_tanh = with_gradient(_value, (_slope,), kernel="tanh")
+_tanh = with_gradient(_value, (_slope,), kernel="tanh", name="keras_tdl>tanh")
 
 
 def _oracle(mp: Any, x: Any) -> Any:

@@ -13,6 +13,7 @@ import keras
 
 from keras_tdl.catalogue import discovery, plugins
 from keras_tdl.catalogue.culprit import culprit, reason
+from keras_tdl.numerics.gradient import is_function
 
 _CONFIG = "config.json"
 _WEIGHTS = ("model.weights.h5", "model.weights.npz")
@@ -104,7 +105,7 @@ class Reference:
     def known(self, custom_objects: Any) -> bool:
         if not self.name:
             return self.package in sys.modules
-        return keras.saving.get_registered_object(self.name, custom_objects) is not None
+        return is_function(self.name) or keras.saving.get_registered_object(self.name, custom_objects) is not None
 
 
 def references(config: Any) -> Iterator[Reference]:
@@ -121,10 +122,17 @@ def references(config: Any) -> Iterator[Reference]:
         if node.get("class_name") == "function":
             name = inner
         if name == _NODE and isinstance(inner, dict) and isinstance(inner.get("function"), str):
-            module = inner["function"].rpartition(".")[0]
-            yield Reference("", module.partition(".")[0], module)
+            yield _of_function(inner["function"])
         elif isinstance(name, str) and ">" in name:
             yield Reference(name, name.partition(">")[0], str(node.get("module") or ""))
+
+
+def _of_function(name: str) -> Reference:
+    """What the node of a function needs: its package, or by an older name its module."""
+    if ">" in name:
+        return Reference(name, name.partition(">")[0])
+    module = name.rpartition(".")[0]
+    return Reference("", module.partition(".")[0], module)
 
 
 def _local(path: Any) -> str:

@@ -23,7 +23,7 @@ def _one(x: Any, threshold: float) -> Any:
     return ops.ones_like(x)
 
 
-_step = with_gradient(_fires, (_one, None))
+_step = with_gradient(_fires, (_one, None), name="keras_tdl>perceptron")
 
 
 class NotSeparated(UserWarning):

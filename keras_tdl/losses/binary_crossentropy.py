@@ -119,7 +119,11 @@ def _slope(y_true: Any, logits: Any, *weights: Any) -> Any:
 
 
 _on_logits = with_gradient(
-    _value, (_slope_true, _slope, None, None, None, None), axis=-1, kernel="binary_cross_entropy"
+    _value,
+    (_slope_true, _slope, None, None, None, None),
+    axis=-1,
+    kernel="binary_cross_entropy",
+    name="keras_tdl>binary_crossentropy_of_logits",
 )
 
 
@@ -142,6 +146,7 @@ _on_probabilities = with_gradient(
     _value_of_probabilities,
     (_slope_true_of_probabilities, _slope_of_probabilities, None, None, None, None),
     axis=-1,
+    name="keras_tdl>binary_crossentropy",
 )
 
 
@@ -203,15 +208,8 @@ class BinaryCrossentropy(Loss):
         return negative + factor * (both - negative)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        return binary_crossentropy(
-            y_true,
-            y_pred,
-            self.from_logits,
-            self.label_smoothing,
-            self.axis,
-            self.pos_weight,
-            self.class_weight,
-        )
+        arguments = (self.from_logits, self.label_smoothing, self.axis, self.pos_weight, self.class_weight)
+        return binary_crossentropy(y_true, y_pred, *arguments)
 
 
 def _oracle(

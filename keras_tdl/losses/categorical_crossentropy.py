@@ -89,7 +89,9 @@ def _slope(y_true: Any, p: Any, smoothing: float) -> Any:
     return -smoothed_shares(y_true, smoothing) * reciprocal(p)
 
 
-_on_probabilities = with_gradient(_value, (_slope_true, _slope, None), axis=-1)
+_on_probabilities = with_gradient(
+    _value, (_slope_true, _slope, None), axis=-1, name="keras_tdl>categorical_crossentropy"
+)
 
 
 class CategoricalCrossentropy(Loss):

@@ -59,7 +59,7 @@ def _slope_true(y_true: Any, y_pred: Any, delta: float) -> Any:
     return -_slope(y_true, y_pred, delta)
 
 
-_huber = with_gradient(_value, (_slope_true, _slope, None), axis=-1, kernel="huber")
+_huber = with_gradient(_value, (_slope_true, _slope, None), axis=-1, kernel="huber", name="keras_tdl>huber")
 
 
 class Huber(Loss):

@@ -109,7 +109,9 @@ def _slope(y_true: Any, y_pred: Any, from_logits: bool, target_from_logits: bool
     return cross_entropy_slope(target, y_pred) if from_logits else -target * reciprocal(y_pred)
 
 
-_divergence = with_gradient(_value, (_slope_true, _slope, None, None), axis=-1, kernel="divergence")
+_divergence = with_gradient(
+    _value, (_slope_true, _slope, None, None), axis=-1, kernel="divergence", name="keras_tdl>kl_divergence"
+)
 
 
 class KLDivergence(Loss):

@@ -49,7 +49,7 @@ def _slope_true(y_true: Any, y_pred: Any) -> Any:
     return ops.sign(y_true - y_pred)
 
 
-_absolute = with_gradient(_value, (_slope_true, _slope), axis=-1, kernel="absolute")
+_absolute = with_gradient(_value, (_slope_true, _slope), axis=-1, kernel="absolute", name="keras_tdl>absolute_error")
 
 
 class MeanAbsoluteError(Loss):

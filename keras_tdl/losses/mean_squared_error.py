@@ -48,7 +48,7 @@ def _slope_true(y_true: Any, y_pred: Any) -> Any:
     return 2.0 * (y_true - y_pred)
 
 
-_squared = with_gradient(_value, (_slope_true, _slope), axis=-1, kernel="squared")
+_squared = with_gradient(_value, (_slope_true, _slope), axis=-1, kernel="squared", name="keras_tdl>squared_error")
 
 
 class MeanSquaredError(Loss):

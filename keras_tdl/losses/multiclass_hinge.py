@@ -130,7 +130,9 @@ def _slope_of_rivals(index: Any, scores: Any, margin: float) -> Any:
     return ops.where(_is_own(index, scores), -ops.sum(counts, axis=-1, keepdims=True), counts)
 
 
-_weston_watkins = with_gradient(_sum_of_rivals, (None, _slope_of_rivals, None), axis=-1, kernel="weston_watkins")
+_weston_watkins = with_gradient(
+    _sum_of_rivals, (None, _slope_of_rivals, None), axis=-1, kernel="weston_watkins", name="keras_tdl>weston_watkins"
+)
 
 
 def _one_vs_rest(index: Any, scores: Any, margin: float) -> Any:

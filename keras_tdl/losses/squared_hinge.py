@@ -63,7 +63,7 @@ def _slope_sign(sign: Any, y_pred: Any, margin: float) -> Any:
     return -2.0 * y_pred * shortfall(margin, sign * y_pred)
 
 
-_total = with_gradient(_value, (_slope_sign, _slope, None), axis=-1)
+_total = with_gradient(_value, (_slope_sign, _slope, None), axis=-1, name="keras_tdl>squared_hinge")
 
 
 class SquaredHinge(Loss):

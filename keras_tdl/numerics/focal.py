@@ -47,7 +47,7 @@ def _term_slope(p: Any, gamma: float) -> Any:
 
 
 #: `(1 - p)^gamma (-log p)` of `(p, gamma)`.
-focal_of_probability = with_gradient(_term, (_term_slope, None))
+focal_of_probability = with_gradient(_term, (_term_slope, None), name="keras_tdl>focal_of_probability")
 
 
 # All classes on logits: sum over k of weights_k (1 - p_k)^gamma (-log p_k)
@@ -76,7 +76,9 @@ def _focal_slope(weights: Any, logits: Any, gamma: float) -> Any:
 
 
 #: `sum(weights (1 - p)^gamma (-log p))` of `(weights, logits, gamma)`, along the last axis.
-focal_of_logits = with_gradient(_focal_value, (_focal_terms, _focal_slope, None), axis=-1, kernel="focal")
+focal_of_logits = with_gradient(
+    _focal_value, (_focal_terms, _focal_slope, None), axis=-1, kernel="focal", name="keras_tdl>focal_of_logits"
+)
 
 
 # Two classes, with label shares `negative` and `positive`: M^gamma B, where M = negative p + positive (1 - p) is the
@@ -97,7 +99,9 @@ def _binary_slope(negative: Any, positive_share: Any, p: Any, gamma: float) -> A
 
 
 #: Binary focal loss of `(negative, positive, p, gamma)`; no gradient in the labels.
-binary_focal_of_probability = with_gradient(_binary_value, (None, None, _binary_slope, None))
+binary_focal_of_probability = with_gradient(
+    _binary_value, (None, None, _binary_slope, None), name="keras_tdl>binary_focal_of_probability"
+)
 
 
 def _wrong_power(negative: Any, positive_share: Any, logits: Any, gamma: float) -> tuple[Any, Any, Any]:
@@ -135,5 +139,8 @@ def _finite(logits: Any) -> Any:
 
 #: Binary focal loss of `(negative, positive, logits, gamma)`; no gradient in the labels.
 binary_focal_of_logits = with_gradient(
-    _binary_logits_value, (None, None, _binary_logits_slope, None), kernel="binary_focal"
+    _binary_logits_value,
+    (None, None, _binary_logits_slope, None),
+    kernel="binary_focal",
+    name="keras_tdl>binary_focal_of_logits",
 )

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_tdl.numerics.earlier import EARLIER
 from keras_tdl.numerics.validation import check_number, from_saved
 
 _backend = importlib.import_module(f"keras_tdl.numerics.{keras.config.backend()}")
@@ -40,6 +41,11 @@ class with_gradient:  # noqa: N801 - reads as a verb where it is used
         symmetric: Whether the function maps rows to rows with a symmetric Jacobian (softmax). Then a derivative
             takes a vector as one more, last argument and returns the Jacobian's product with it.
         kernel: Name under which a backend may have a kernel of its own; `None` for none.
+        name: What the function is called in a saved model, such as `"acme>isru"`. Without one it is called by its
+            module and by the name of `value`, neither of which may change then.
+
+    Raises:
+        ValueError: If another function has this name.
     """
 
     def __init__(
@@ -49,13 +55,20 @@ class with_gradient:  # noqa: N801 - reads as a verb where it is used
         axis: int | None = None,
         symmetric: bool = False,
         kernel: str | None = None,
+        name: str | None = None,
     ) -> None:
         self.value = value
         self.derivatives = tuple(derivatives)
         self.axis = axis
         self.symmetric = symmetric
         self.kernel = kernel
-        self.name = f"{value.__module__}.{value.__qualname__}"
+        self.name = name or f"{value.__module__}.{value.__qualname__}"
+        other = _by_name.get(self.name)
+        if other is not None and other.value.__module__ != value.__module__:
+            raise ValueError(
+                f"Expected a name that no other function has. Received: name={self.name!r}, which is the one of a "
+                f"function of {other.value.__module__}."
+            )
         _by_name[self.name] = self
 
     def __call__(self, *arguments: Any) -> Any:
@@ -99,6 +112,7 @@ class DifferentiableOperation(keras.Operation):
 
     def __init__(self, function: str, constants: Sequence[Any], name: str | None = None) -> None:
         super().__init__(name=name)
+        function = EARLIER.get(function, function) if isinstance(function, str) else function
         if not isinstance(function, str) or function not in _by_name:
             raise ValueError(
                 f"Expected a function that an imported package defines. Received: {function!r}. "
@@ -137,6 +151,11 @@ class DifferentiableOperation(keras.Operation):
             "function": self.function,
             "constants": keras.saving.serialize_keras_object(list(self.constants)),
         }
+
+
+def is_function(name: str) -> bool:
+    """Whether a function of `with_gradient` has this name."""
+    return EARLIER.get(name, name) in _by_name
 
 
 def as_tensor(x: Any) -> Any:

@@ -116,7 +116,11 @@ def _soft_slope(shares: Any, logits: Any, smoothing: float) -> Any:
 
 #: `sum(t * -log softmax(logits))` of `(shares, logits, smoothing)`, with `t` the smoothed shares.
 soft_cross_entropy = with_gradient(
-    _soft_value, (_soft_slope_shares, _soft_slope, None), axis=-1, kernel="soft_cross_entropy"
+    _soft_value,
+    (_soft_slope_shares, _soft_slope, None),
+    axis=-1,
+    kernel="soft_cross_entropy",
+    name="keras_tdl>soft_crossentropy",
 )
 
 
@@ -151,4 +155,10 @@ def _sparse_slope(labels: Any, logits: Any, smoothing: float) -> Any:
 
 
 #: Cross-entropy of `(labels, logits, smoothing)`; labels are class indices with a last axis of size 1.
-sparse_cross_entropy = with_gradient(_sparse_value, (None, _sparse_slope, None), axis=-1, kernel="sparse_cross_entropy")
+sparse_cross_entropy = with_gradient(
+    _sparse_value,
+    (None, _sparse_slope, None),
+    axis=-1,
+    kernel="sparse_cross_entropy",
+    name="keras_tdl>sparse_crossentropy",
+)

@@ -49,7 +49,7 @@ def _slope(p: Any) -> Any:
 
 
 #: `minus_log` with its gradient.
-negative_log = with_gradient(minus_log, (_slope,))
+negative_log = with_gradient(minus_log, (_slope,), name="keras_tdl>negative_log")
 
 
 def weighted(weight: Any, term: Any) -> Any:
@@ -70,7 +70,7 @@ def _lifted(p: Any) -> Any:
 
 
 #: Probabilities that were float16, where the smallest are less than its smallest normal number. The gradient passes.
-float16_probabilities = with_gradient(_lifted, (ops.ones_like,))
+float16_probabilities = with_gradient(_lifted, (ops.ones_like,), name="keras_tdl>float16_probabilities")
 
 
 def check_probabilities(y_pred: Any) -> None:

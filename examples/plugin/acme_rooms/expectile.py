@@ -56,7 +56,7 @@ def _slope(y_true: Any, y_pred: Any, tau: float) -> Any:
     return -_slope_true(y_true, y_pred, tau)
 
 
-_expectile = with_gradient(_value, (_slope_true, _slope, None))
+_expectile = with_gradient(_value, (_slope_true, _slope, None), name="acme>expectile")
 
 
 class Expectile(Loss):

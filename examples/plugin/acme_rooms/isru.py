@@ -54,7 +54,7 @@ def _slope(x: Any, alpha: float) -> Any:
     return ops.where(large, inverse**3 / (far * ops.sqrt(far)), 1.0 / (near * ops.sqrt(near)))
 
 
-_isru = with_gradient(_value, (_slope, None))
+_isru = with_gradient(_value, (_slope, None), name="acme>isru")
 
 
 class Isru(Activation):

@@ -1,0 +1,33 @@
+"""What functions were called in files of earlier versions."""
+
+#: From the name in a file to the name today.
+EARLIER = {
+    "keras_tdl.activations.bipolar_step._value": "keras_tdl>bipolar_step",
+    "keras_tdl.activations.elu._value": "keras_tdl>elu",
+    "keras_tdl.activations.leaky_relu._value": "keras_tdl>leaky_relu",
+    "keras_tdl.activations.linear._value": "keras_tdl>linear",
+    "keras_tdl.activations.prelu._value": "keras_tdl>prelu",
+    "keras_tdl.activations.sigmoid._value": "keras_tdl>sigmoid",
+    "keras_tdl.activations.softmax._value": "keras_tdl>softmax",
+    "keras_tdl.activations.step._value": "keras_tdl>step",
+    "keras_tdl.activations.swish._value": "keras_tdl>swish",
+    "keras_tdl.activations.tanh._value": "keras_tdl>tanh",
+    "keras_tdl.layers.perceptron._fires": "keras_tdl>perceptron",
+    "keras_tdl.losses.binary_crossentropy._value": "keras_tdl>binary_crossentropy_of_logits",
+    "keras_tdl.losses.binary_crossentropy._value_of_probabilities": "keras_tdl>binary_crossentropy",
+    "keras_tdl.losses.categorical_crossentropy._value": "keras_tdl>categorical_crossentropy",
+    "keras_tdl.losses.hinge._value": "keras_tdl>hinge",
+    "keras_tdl.losses.huber._value": "keras_tdl>huber",
+    "keras_tdl.losses.kl_divergence._value": "keras_tdl>kl_divergence",
+    "keras_tdl.losses.mean_absolute_error._value": "keras_tdl>absolute_error",
+    "keras_tdl.losses.mean_squared_error._value": "keras_tdl>squared_error",
+    "keras_tdl.losses.multiclass_hinge._sum_of_rivals": "keras_tdl>weston_watkins",
+    "keras_tdl.losses.squared_hinge._value": "keras_tdl>squared_hinge",
+    "keras_tdl.numerics.focal._binary_logits_value": "keras_tdl>binary_focal_of_logits",
+    "keras_tdl.numerics.focal._binary_value": "keras_tdl>binary_focal_of_probability",
+    "keras_tdl.numerics.focal._focal_value": "keras_tdl>focal_of_logits",
+    "keras_tdl.numerics.focal._term": "keras_tdl>focal_of_probability",
+    "keras_tdl.numerics.logits._soft_value": "keras_tdl>soft_crossentropy",
+    "keras_tdl.numerics.logits._sparse_value": "keras_tdl>sparse_crossentropy",
+    "keras_tdl.numerics.probabilities.minus_log": "keras_tdl>negative_log",
+}
