@@ -167,3 +167,10 @@ def test_centres_are_put_on_rows_only():
 
 def test_get_takes_a_name_for_the_object():
     assert keras_tdl.get("huber", name="mine").name == "mine"
+
+
+def test_initializers_that_are_functions_or_arrays():
+    layer = layers.RBF(2, centers_initializer=lambda shape, dtype=None: ops.ones(shape, dtype))
+    assert (ops.convert_to_numpy(layer(np.ones((1, 3), "float32"))) == 1.0).all()
+    layer = layers.PReLU(alpha_initializer=keras.initializers.Constant([0.5, 0.25]))
+    np.testing.assert_array_equal(ops.convert_to_numpy(layer(np.array([[-4.0, -4.0]], "float32"))), [[-2.0, -1.0]])

@@ -11,6 +11,8 @@ import numpy as np
 
 #: The largest number and the smallest normal one of float32: beyond, a number becomes infinite, or 0.
 _LARGEST, _SMALLEST = 3.4028234663852886e38, 1.1754943508222875e-38
+#: Arguments of Keras's initializers that are numbers.
+_NUMBERS = {"value", "mean", "stddev", "minval", "maxval", "scale", "gain"}
 
 
 def check_number(
@@ -78,15 +80,15 @@ def check_initializer(name: str, value: Any) -> Any:
     initializer = _from_keras(name, value, keras.initializers)
     if initializer is None:
         raise ValueError(f"Expected {name} to be a Keras initializer. Received: {name}=None.")
-    parameters = inspect.signature(type(initializer)).parameters
-    for argument in ("value", "mean", "stddev", "minval", "maxval", "scale", "gain"):
-        if isinstance(initializer, keras.initializers.Initializer) and argument in parameters:
-            number = np.asarray(getattr(initializer, argument, 0.0))
-            is_one = number.ndim == 0 or (argument == "value" and number.size > 0)  # a constant may be an array
-            if not is_one or number.dtype.kind not in "fiu" or not np.isfinite(number).all():
-                raise ValueError(
-                    f"Expected {argument} of {name} to be finite. Received: {number.tolist()!r} in {name}={value!r}."
-                )
+    if not isinstance(initializer, keras.initializers.Initializer):
+        return initializer  # a function
+    for argument in _NUMBERS.intersection(inspect.signature(type(initializer)).parameters):
+        number = np.asarray(getattr(initializer, argument, 0.0))
+        is_one = number.ndim == 0 or (argument == "value" and number.size > 0)  # a constant may be an array
+        if not is_one or number.dtype.kind not in "fiu" or not np.isfinite(number).all():
+            raise ValueError(
+                f"Expected {argument} of {name} to be finite. Received: {number.tolist()!r} in {name}={value!r}."
+            )
     return initializer
 
 
