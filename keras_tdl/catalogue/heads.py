@@ -150,7 +150,7 @@ class Held:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Held":
-        return cls(keras.saving.deserialize_keras_object(config["layer"]))
+        return cls(keras.saving.deserialize_keras_object(config.get("layer")))
 
 
 @keras.saving.register_keras_serializable("keras_tdl")
