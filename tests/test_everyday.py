@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_tdl import activations, losses, metrics
+from keras_tdl import activations, layers, losses, metrics
 from keras_tdl.catalogue import catalogue
 from keras_tdl.testing import Case
 from keras_tdl.testing.backend import gradients
@@ -280,6 +280,31 @@ class TestZeroOne:
         assert float(metric.result()) == 0.5
         with pytest.raises(ValueError, match="ignore_class only with labels='index'"):
             metrics.ZeroOneLoss(labels="binary", ignore_class=1)
+
+
+def test_the_head_for_many_classes():
+    """Its loss and its metric, with labels in a small dtype."""
+    rng = np.random.default_rng(3)
+    features, y_true = rng.normal(size=(*STEPS, 6)).astype("float32"), rng.integers(0, 300, STEPS)
+    head = layers.LinearHead(300)
+    scores = to_numpy(head(features, output="logits"))
+    each = to_numpy(losses.sparse_categorical_crossentropy(y_true, scores, from_logits=True))
+    hits = np.argsort(-scores, -1)[..., :20] == y_true[..., None]
+    y_true = np.where(MASK > 0, y_true, 999)
+    y_true[2, 3] = 301
+    counted = np.where(y_true == 301, 0.0, MASK)
+    features[MASK == 0] = np.nan
+    for weight, reduction in itertools.product(WEIGHTS.values(), REDUCTIONS):
+        loss = losses.LinearSparseCategoricalCrossentropy(head, ignore_class=301, reduction=reduction)
+        got = loss(y_true.astype("uint16"), masked(features, MASK), weight)
+        np.testing.assert_allclose(to_numpy(got), reference(each, reduction, weight, counted), rtol=1e-4, atol=1e-5)
+    for weight in WEIGHTS.values():
+        metric = metrics.LinearSparseTopKCategoricalAccuracy(head, k=20, ignore_class=301)
+        given = None if weight is None else ops.convert_to_tensor(np.array(weight))
+        metric.update_state(y_true.astype("uint16"), masked(features, MASK), given)
+        want = reference(hits.any(-1).astype("float64"), "mean_with_sample_weight", weight, counted)
+        assert float(metric.result()) == pytest.approx(want, rel=1e-5)
+        assert weight is None or np.array_equal(to_numpy(given), np.asarray(weight, "float32"))
 
 
 PROBABILITIES = {

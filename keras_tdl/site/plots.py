@@ -12,7 +12,7 @@ from keras_tdl.testing.backend import evaluate, gradients
 
 #: Steps of a slider: at most, and where two are combined, if that makes at most so many lines. What would make a page
 #: heavy has fewer steps, and one parameter moves at a time.
-_MOST_STEPS, _COMBINED_STEPS, _COMBINED_LINES = 25, 11, 300
+_MOST_STEPS, _COMBINED_STEPS, _COMBINED_LINES = 25, 11, 400
 _MOST_NUMBERS = 7_000
 _BAR_SCORES = tuple(float(score) for score in range(-4, 5))
 
