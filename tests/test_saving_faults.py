@@ -118,7 +118,7 @@ FAULTS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     ),
     "the constants of a node": (
         lambda config: node(config)["config"].update(constants=[None, None]),
-        r"the Functional 'whole' cannot be made \(\w+: .*Expected 2 tensors for 'keras_tdl.activations.elu._value'",
+        r"the Functional 'whole' cannot be made \(\w+: .*Expected 2 tensors for 'keras_tdl>elu'",
     ),
     "too few constants": (
         lambda config: node(config)["config"].update(constants=[]),
