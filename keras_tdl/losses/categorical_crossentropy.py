@@ -13,6 +13,7 @@ from keras_tdl.numerics import (
     check_probabilities,
     check_weights,
     class_shares,
+    class_weights,
     exact_log,
     minus_log,
     poison,
@@ -20,7 +21,6 @@ from keras_tdl.numerics import (
     rounded_once,
     smoothed_shares,
     soft_cross_entropy,
-    weight_tensor,
     weighted,
     with_gradient,
 )
@@ -72,7 +72,7 @@ def categorical_crossentropy(
         check_probabilities(y_pred)
     loss = (soft_cross_entropy if from_logits else _on_probabilities)(y_true, y_pred, label_smoothing)
     if class_weight is not None:
-        factor = ops.sum(y_true * weight_tensor("class_weight", class_weight, y_pred), axis=-1)
+        factor = ops.sum(y_true * class_weights(class_weight, y_pred), axis=-1)
         loss = weighted(factor, loss)
     return poison(loss, allowed)
 

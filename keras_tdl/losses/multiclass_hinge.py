@@ -17,12 +17,12 @@ from keras_tdl.numerics import (
     check_weights,
     class_labels,
     class_losses,
+    class_weights,
     float_tensor,
     one_hot_indices,
     per_row,
     shortfall,
     subtract_exactly,
-    weight_tensor,
     with_gradient,
 )
 
@@ -90,7 +90,7 @@ def multiclass_hinge(
         y_pred = axis_last(y_pred, axis)
         classes = one_hot_indices(axis_last(y_true, axis), y_pred)
     loss = _METHODS[method](classes.index, y_pred, margin)
-    return class_losses(loss, classes, ignore_class, weight_tensor("class_weight", class_weight, y_pred))
+    return class_losses(loss, classes, ignore_class, class_weights(class_weight, y_pred))
 
 
 def _check_ignored(labels: str, ignore_class: int | None) -> int | None:

@@ -12,8 +12,8 @@ from keras_tdl.numerics import (
     check_weights,
     class_labels,
     class_losses,
+    class_weights,
     rounded_once,
-    weight_tensor,
 )
 
 
@@ -54,7 +54,7 @@ def negative_log_likelihood(
     """
     labels, y_pred = class_labels(y_true, y_pred, axis, ignore_class)
     loss = -ops.squeeze(ops.take_along_axis(y_pred, labels.index, axis=-1), -1)
-    return class_losses(loss, labels, ignore_class, weight_tensor("class_weight", class_weight, y_pred))
+    return class_losses(loss, labels, ignore_class, class_weights(class_weight, y_pred))
 
 
 class NegativeLogLikelihood(Loss):

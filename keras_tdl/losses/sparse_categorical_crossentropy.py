@@ -15,12 +15,12 @@ from keras_tdl.numerics import (
     check_weights,
     class_labels,
     class_losses,
+    class_weights,
     exact_log,
     negative_log,
     rounded_once,
     row_mean,
     sparse_cross_entropy,
-    weight_tensor,
 )
 
 
@@ -75,7 +75,7 @@ def sparse_categorical_crossentropy(
         loss = ops.squeeze(negative_log(ops.take_along_axis(y_pred, labels.index, axis=-1)), -1)
         if label_smoothing:
             loss = (1.0 - label_smoothing) * loss + label_smoothing * row_mean(negative_log(y_pred))
-    return class_losses(loss, labels, ignore_class, weight_tensor("class_weight", class_weight, y_pred))
+    return class_losses(loss, labels, ignore_class, class_weights(class_weight, y_pred))
 
 
 class SparseCategoricalCrossentropy(Loss):

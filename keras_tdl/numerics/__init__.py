@@ -67,7 +67,7 @@ from keras_tdl.numerics.validation import (
     check_regularizer,
     from_saved,
 )
-from keras_tdl.numerics.weights import check_factor, check_weights, weight_tensor
+from keras_tdl.numerics.weights import check_factor, check_weights, class_weights, weight_tensor
 
 __all__ = [
     "ClassLabels",
@@ -98,6 +98,7 @@ __all__ = [
     "class_losses",
     "class_probabilities",
     "class_shares",
+    "class_weights",
     "cross_entropy_slope",
     "divergence_of_logits",
     "divergence_of_probabilities",

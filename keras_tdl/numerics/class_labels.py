@@ -93,6 +93,7 @@ def class_indices(y_true: Any, y_pred: Any, ignore_class: int | None = None, cla
 def class_labels(y_true: Any, y_pred: Any, axis: int, ignore_class: int | None) -> tuple[ClassLabels, Any]:
     """Checked class indices, and float predictions with the classes last: 0.5 where a label is ignored."""
     y_pred = axis_last(float_tensor(y_pred), axis)
+    ignore_class = check_class_index("ignore_class", ignore_class)
     labels = class_indices(y_true, y_pred, ignore_class)
     if ignore_class is not None:
         # 0 times NaN would be NaN
@@ -224,7 +225,12 @@ def check_class_index(name: str, value: Any) -> int | None:
 
     Raises:
         TypeError: If it is neither.
+        ValueError: If it has more than 32 bits.
     """
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | np.integer)):
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(f"Expected {name} to be None or an integer. Received: {name}={value!r}.")
-    return None if value is None else int(value)
+    if not -(2**31) <= value < 2**31:
+        raise ValueError(f"Expected {name} to be None or an integer of 32 bits. Received: {name}={value!r}.")
+    return int(value)

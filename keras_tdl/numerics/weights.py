@@ -24,7 +24,9 @@ def check_weights(name: str, value: Any, each: str = "class", size: int | None =
     """
     if value is None:
         return None
-    is_list = isinstance(value, Sequence | np.ndarray) and all(isinstance(v, numbers.Real) for v in value)
+    is_list = isinstance(value, Sequence | np.ndarray) and all(
+        isinstance(v, numbers.Real) and not isinstance(v, bool) for v in value
+    )
     weights = np.asarray(value, dtype="float64") if is_list else np.empty((0, 0))
     if weights.ndim != 1 or size not in (None, weights.size) or not np.isfinite(weights).all() or (weights < 0).any():
         count = "one finite number" if size is None else f"{size} finite numbers, one"
@@ -46,12 +48,23 @@ def check_factor(name: str, value: Any, each: str = "class") -> float | list[flo
     return check_number(name, value, least=0)
 
 
-def weight_tensor(name: str, value: Any, y_pred: Any, each: str = "class") -> Any:
-    """Weights, one for each entry of the last axis of `y_pred`, as a tensor; one number as a float, `None` as `None`.
+def class_weights(value: Any, y_pred: Any) -> Any:
+    """One factor for each class on the last axis of `y_pred`, as a tensor, or `None`.
 
     Raises:
         ValueError: If there are more or fewer, or one is negative or not finite.
     """
-    if value is None or isinstance(value := check_factor(name, value, each), float):
+    weights = check_weights("class_weight", value, size=y_pred.shape[-1])
+    return None if weights is None else ops.convert_to_tensor(weights, dtype=y_pred.dtype)
+
+
+def weight_tensor(name: str, value: Any, y_pred: Any, each: str = "class") -> Any:
+    """Weights, one for each entry of the last axis of `y_pred`, as a tensor; one number as a float.
+
+    Raises:
+        ValueError: If there are more or fewer, or one is negative or not finite.
+    """
+    value = check_factor(name, value, each)
+    if isinstance(value, float):
         return value
     return ops.convert_to_tensor(check_weights(name, value, each, size=y_pred.shape[-1]), dtype=y_pred.dtype)
