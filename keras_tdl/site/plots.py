@@ -12,7 +12,7 @@ from keras_tdl.testing.backend import evaluate, gradients
 
 #: Steps of a slider: at most, and where two are combined, if that makes at most so many lines. What would make a page
 #: heavy has fewer steps, and one parameter moves at a time.
-_MOST_STEPS, _COMBINED_STEPS, _COMBINED_LINES = 25, 11, 400
+_MOST_STEPS, _COMBINED_STEPS, _COMBINED_LINES = 25, 11, 300
 _MOST_NUMBERS = 7_000
 _BAR_SCORES = tuple(float(score) for score in range(-4, 5))
 
@@ -60,6 +60,8 @@ def _activation(card: ActivationCard) -> Drawing:
     function = card.function
     assert function
     learned = [parameter.name for parameter in card.parameters if parameter.trainable]
+    if card.derivative_oracle:  # a surrogate, which is that of the threshold too, but for its sign
+        learned = []
 
     def evaluation(x: np.ndarray, arguments: Mapping[str, Any]) -> list[np.ndarray]:
         def of_x(tensor: Any) -> Any:
