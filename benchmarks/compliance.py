@@ -214,20 +214,21 @@ def joined(parts: Mapping[str, dict[str, dict[str, Cell]]]) -> Table:
     return {"versions": versions(), "digest": digest(), "subjects": rows}
 
 
-def measure(file: Path) -> None:
-    """Writes the cells of the active backend to a file."""
-    found = subjects()
+def measure(file: Path, committed: Table) -> None:
+    """Writes the cells of the active backend to a file; those that are committed as they are."""
+    found, backend = subjects(), keras.config.backend()
     cells: dict[str, dict[str, Cell]] = {}
     for number, (name, subject) in enumerate(found.items(), 1):
-        print(f"{keras.config.backend():<10} {number:>3}/{len(found)} {name}", flush=True)
-        cells[name] = {check.name: subject.cell(check) for check in subject.checks}
+        print(f"{backend:<10} {number:>3}/{len(found)} {name}", flush=True)
+        known = committed["subjects"].get(name, {"checks": {}})["checks"]
+        cells[name] = {c.name: known.get(c.name, {}).get(backend) or subject.cell(c) for c in subject.checks}
     file.write_text(json.dumps(cells), encoding="utf-8")
 
 
-def run_all() -> Table:
+def run_all(*options: str) -> Table:
     """The whole table, in one process a backend, two at a time."""
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(max_workers=2) as pool:
-        parts = pool.map(lambda backend: measured("benchmarks.compliance", backend, Path(folder)), BACKENDS)
+        parts = pool.map(lambda backend: measured("benchmarks.compliance", backend, Path(folder), *options), BACKENDS)
         return joined(dict(zip(BACKENDS, parts, strict=True)))
 
 
@@ -236,12 +237,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--compare", action="store_true", help="write nothing; exit 1 if a cell is worse")
     parser.add_argument("--measure", type=Path, metavar="FILE", help="only the active backend's cells, to FILE")
+    parser.add_argument("--new", action="store_true", help="only what the committed table lacks, as after a new check")
     chosen = parser.parse_args()
+    nothing: Table = {"versions": {}, "subjects": {}}
+    committed = load() if FILE.exists() else nothing
     if chosen.measure:
-        measure(chosen.measure)
+        measure(chosen.measure, committed if chosen.new else nothing)
         return
-    committed = load() if FILE.exists() else {"versions": {}, "subjects": {}}
-    table = run_all()
+    table = run_all(*["--new"] if chosen.new else [])
     changes = compare(committed, table)
     for name, version in table["versions"].items():
         if version != committed["versions"].get(name):

@@ -23,8 +23,8 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in installed}
 
 
-def measured(module: str, backend: str, folder: Path) -> Any:
-    """What `python -m MODULE --measure FILE` writes as JSON to a file in `folder`, in a process of the backend.
+def measured(module: str, backend: str, folder: Path, *options: str) -> Any:
+    """What `python -m MODULE --measure FILE`, with more options, writes as JSON to a file in `folder`, in a process of the backend.
 
     Raises:
         SystemExit: If the process fails; with the end of what it said.
@@ -36,7 +36,7 @@ def measured(module: str, backend: str, folder: Path) -> Any:
     environment = {**os.environ, **one, **cpu, "KERAS_BACKEND": backend}
     log = folder / f"{backend}.log"
     with log.open("w", encoding="utf-8") as errors:
-        command = [sys.executable, "-m", module, "--measure", str(file)]
+        command = [sys.executable, "-m", module, "--measure", str(file), *options]
         status = subprocess.run(command, env=environment, cwd=ROOT, stderr=errors).returncode
     if status:
         tail = "\n".join(log.read_text(encoding="utf-8").splitlines()[-20:])

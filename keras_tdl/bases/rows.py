@@ -1,5 +1,6 @@
 """Targets, predictions, masks and weights brought to one of each for every sample."""
 
+import functools
 import inspect
 import numbers
 from collections.abc import Sequence
@@ -127,7 +128,12 @@ def _mask_of(y_pred: Any) -> Any:
 
 def reduced(values: Any, name: str, reduction: str | None) -> Any:
     """Values joined as Keras joins losses; it also divides a mean by the number of TensorFlow's replicas."""
-    return _Given(name=name, reduction=reduction, dtype=values.dtype)(values, values)
+    return _reducer(name, reduction, keras.backend.standardize_dtype(values.dtype))(values, values)
+
+
+@functools.lru_cache(maxsize=64)
+def _reducer(name: str, reduction: str | None, dtype: str) -> keras.losses.Loss:
+    return _Given(name=name, reduction=reduction, dtype=dtype)
 
 
 def _is_of_elements(tensor: Any, y_pred: Any, axis: int) -> bool:

@@ -41,7 +41,7 @@ def categorical_focal_crossentropy(
     Args:
         y_true: One-hot labels, or the share of each class, shape `(..., classes)`.
         y_pred: Predictions, same shape: probabilities, or logits if `from_logits`. Probabilities are taken as they
-            are: neither normalised nor clipped; a 0 counts as the smallest normal number.
+            are, not normalised. Below 1e-7 the logarithm goes on as a straight line, of bounded slope.
         alpha: Weight from 0 of all classes, or one for each.
         gamma: How much less well-classified samples count, from 0, which is cross-entropy.
         from_logits: Whether `y_pred` are logits, which is more accurate and learns where it is confidently wrong.

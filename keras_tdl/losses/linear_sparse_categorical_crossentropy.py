@@ -108,7 +108,8 @@ class LinearSparseCategoricalCrossentropy(Owned, Loss):
 
     def weighted_sum(self, y_true: Any, y_pred: Any, weights: Any) -> Any:
         arguments, counts, allowed = self._arguments(y_true, y_pred)
-        weights = ops.where(counts, weights, ops.zeros_like(weights))
+        if counts is not None:
+            weights = ops.where(counts, weights, ops.zeros_like(weights))
         flat = ops.reshape(weights, (-1,)) * self._class_factor(arguments["labels"], weights.dtype)
         total = linear_cross_entropy_sum(**arguments, weights=flat)
         return total + ops.cast(ops.sum(poison(ops.zeros_like(weights), allowed)), total.dtype)

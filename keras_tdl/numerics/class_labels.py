@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_tdl.numerics.alignment import axis_last, float_tensor, same_shape
-from keras_tdl.numerics.gradient import as_tensor
+from keras_tdl.numerics.gradient import all_within, as_tensor
 from keras_tdl.numerics.labels import UNIT, poison, screened, screened_rows
 from keras_tdl.numerics.probabilities import weighted
 
@@ -21,9 +21,9 @@ class ClassLabels(NamedTuple):
 
     #: int32, shape `(..., 1)`; 0 where a label does not count.
     index: Any
-    #: Whether each label is a class, and not ignored.
+    #: Whether each label is a class, and not ignored; `None` if all are known to be.
     counted: Any
-    #: Whether each label is a class, or ignored.
+    #: Whether each label is a class, or ignored; `None` if all are known to be.
     valid: Any
 
 
@@ -73,6 +73,9 @@ def class_indices(y_true: Any, y_pred: Any, ignore_class: int | None = None, cla
             f"Expected class indices of a dtype that holds each of {classes} classes. Received: {dtype}, which rounds "
             f"above {_MOST_CLASSES[dtype]}. Give integer labels."
         )
+    centre = (classes - 1) / 2
+    if ignore_class is None and "int" in dtype and all_within(_itself, y_true, centre, centre):
+        return ClassLabels(ops.cast(y_true, "int32"), None, None)
     ignored = ops.zeros_like(y_true, dtype="bool") if ignore_class is None else ops.equal(y_true, ignore_class)
     is_class = ops.logical_and(y_true >= 0, y_true < classes)
     if "float" in dtype:
@@ -88,6 +91,10 @@ def class_indices(y_true: Any, y_pred: Any, ignore_class: int | None = None, cla
     counted = ops.logical_and(is_class, ops.logical_not(ignored))
     index = ops.cast(ops.where(counted, y_true, ops.zeros_like(y_true)), "int32")
     return ClassLabels(index, ops.squeeze(counted, -1), ops.squeeze(valid, -1))
+
+
+def _itself(y_true: Any) -> Any:
+    return y_true
 
 
 def class_labels(y_true: Any, y_pred: Any, axis: int, ignore_class: int | None) -> tuple[ClassLabels, Any]:

@@ -74,7 +74,11 @@ class with_gradient:  # noqa: N801 - reads as a verb where it is used
     def __call__(self, *arguments: Any) -> Any:
         # the first is what the function is of, even where it is a number
         constants = (None, *(a if isinstance(a, numbers.Real | str) or callable(a) else None for a in arguments[1:]))
-        tensors = [as_tensor(a) for a, constant in zip(arguments, constants, strict=True) if constant is None]
+        tensors = [
+            _backend.as_tensor(a) if ops.is_tensor(a) else as_tensor(a)
+            for a, constant in zip(arguments, constants, strict=True)
+            if constant is None
+        ]
         if any(isinstance(tensor, keras.KerasTensor) for tensor in tensors):
             return DifferentiableOperation(self.name, constants)(*tensors)
         return self._apply(constants, tensors)
