@@ -24,7 +24,7 @@ def versions() -> dict[str, str]:
 
 
 def measured(module: str, backend: str, folder: Path, *options: str) -> Any:
-    """What `python -m MODULE --measure FILE`, with more options, writes as JSON to a file in `folder`, in a process of the backend.
+    """What `python -m MODULE --measure FILE` writes as JSON to a file in `folder`, in a process of the backend.
 
     Raises:
         SystemExit: If the process fails; with the end of what it said.

@@ -73,8 +73,9 @@ def class_indices(y_true: Any, y_pred: Any, ignore_class: int | None = None, cla
             f"Expected class indices of a dtype that holds each of {classes} classes. Received: {dtype}, which rounds "
             f"above {_MOST_CLASSES[dtype]}. Give integer labels."
         )
-    centre = (classes - 1) / 2
-    if ignore_class is None and "int" in dtype and all_within(_itself, y_true, centre, centre):
+    middle = (classes - 1) / 2
+    is_simple = ignore_class is None and "int" in dtype and classes <= 2**22  # float32 has their halves
+    if is_simple and all_within(_as_float, y_true, middle, middle):
         return ClassLabels(ops.cast(y_true, "int32"), None, None)
     ignored = ops.zeros_like(y_true, dtype="bool") if ignore_class is None else ops.equal(y_true, ignore_class)
     is_class = ops.logical_and(y_true >= 0, y_true < classes)
@@ -93,8 +94,8 @@ def class_indices(y_true: Any, y_pred: Any, ignore_class: int | None = None, cla
     return ClassLabels(index, ops.squeeze(counted, -1), ops.squeeze(valid, -1))
 
 
-def _itself(y_true: Any) -> Any:
-    return y_true
+def _as_float(y_true: Any) -> Any:
+    return ops.cast(y_true, "float32")
 
 
 def class_labels(y_true: Any, y_pred: Any, axis: int, ignore_class: int | None) -> tuple[ClassLabels, Any]:
