@@ -37,7 +37,12 @@ def purity_inputs(case: Case) -> None:
         sample = keras.tree.map_structure(lambda a, convert=convert: convert(np.array(a)), list(arguments(case)))
         call = _call(case, sample)
         before = [np.array(to_numpy(a)) for a in keras.tree.flatten(sample)]
-        call()
+        try:
+            call()
+        except TypeError:
+            if kind == "arrays":  # a function for tensors alone
+                continue
+            raise
         for number, (given, value) in enumerate(zip(keras.tree.flatten(sample), before, strict=True)):
             after = np.asarray(to_numpy(given))
             if not np.array_equal(after, value, equal_nan="f" in value.dtype.kind):
