@@ -38,7 +38,7 @@ def reduced(model: keras.Model) -> tuple[Any, ...]:
 def _module(reference: Reference) -> str:
     if not reference.name:
         return reference.module
-    return getattr(keras.saving.get_registered_object(reference.name), "__module__", "")
+    return getattr(keras.saving.get_registered_object(reference.name), "__module__", reference.package)
 
 
 def install() -> None:
