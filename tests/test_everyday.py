@@ -423,6 +423,73 @@ class TestFit:
             losses.MeanSquaredError()(np.zeros((1, 2)), keras.Input((2,)))
 
 
+class TestNeighbours:
+    """What was found beside the first reports."""
+
+    def test_class_weight_with_one_output_a_step(self):
+        model = keras.Sequential([keras.Input((5, 2)), keras.layers.Dense(1, activation="sigmoid")])
+        model.compile("sgd", losses.BinaryCrossentropy())
+        with pytest.raises(ValueError, match=r"Expected no class_weight in fit"):
+            model.train_on_batch(np.ones((4, 5, 2)), np.eye(5)[:4], class_weight={0: 1.0, 1: 10.0, 2: 1.0, 3: 1.0})
+
+    def test_a_fit_of_the_users_own_may_take_class_weight(self):
+        model = keras.Sequential([keras.Input((5, 2)), keras.layers.Dense(3)])
+        model.compile(keras.optimizers.SGD(0.0), losses.SparseCategoricalCrossentropy(from_logits=True))
+
+        class Estimator:
+            def fit(self, x, y, class_weight=None):
+                return model.fit(x, y, sample_weight=np.array([1.0, 2.0]), verbose=0)
+
+        history = Estimator().fit(np.zeros((2, 5, 2)), np.zeros((2, 5), "int32"), class_weight={0: 1.0}).history
+        assert history["loss"][0] == pytest.approx(1.5 * np.log(3), rel=1e-5)
+
+    @pytest.mark.parametrize("shape", [(2, 3, 3, 3), (2, 3, 4, 2)])
+    @pytest.mark.parametrize("loss", [losses.BinaryCrossentropy, losses.BinaryFocalCrossentropy])
+    def test_weights_of_pixels_with_a_trailing_axis(self, loss, shape):
+        rng = np.random.default_rng(0)
+        y_true, y_pred = rng.integers(0, 2, shape).astype("float32"), rng.uniform(size=shape).astype("float32")
+        weight = rng.uniform(size=(shape[0], *shape[2:])).astype("float32")
+        want = (to_numpy(loss(axis=1, reduction=None)(y_true, y_pred)) * weight).mean()
+        for given in (weight, weight[..., None]):
+            assert float(loss(axis=1)(y_true, y_pred, given)) == pytest.approx(want, rel=1e-5)
+
+    def test_weights_of_another_size(self):
+        for weight in (np.ones((2, 4)), np.ones(3), np.ones((2, 3, 1, 1))):
+            with pytest.raises(ValueError, match=r"Expected one weight for each sample, of shape .* each element"):
+                losses.MeanSquaredError()(np.ones((2, 3)), np.zeros((2, 3)), weight)
+
+    def test_balance_0_removes_an_infinite_loss(self):
+        for alpha, y_true, logit in ((0.0, 1.0, -np.inf), (1.0, 0.0, np.inf)):
+            loss = losses.BinaryFocalCrossentropy(True, alpha=alpha, from_logits=True)
+            assert float(loss([[y_true]], np.array([[logit]], "float32"))) == 0.0
+
+    @pytest.mark.parametrize("classes", [3, 4, 257])
+    def test_integer_labels_of_each_width_where_values_are_seen(self, classes):
+        y_pred, last = np.zeros((2, classes), "float32"), classes - 1
+        for dtype in ("int32", "int64", "uint32"):
+            for y_true in (np.array([0, last], dtype), ops.convert_to_tensor(np.array([0, last], dtype))):
+                loss = losses.SparseCategoricalCrossentropy(from_logits=True)(y_true, y_pred)
+                assert float(loss) == pytest.approx(np.log(classes), rel=1e-6)
+            with pytest.raises(ValueError, match=f"class indices from 0 to {last}.* Received: {classes}[.]"):
+                losses.sparse_categorical_crossentropy(np.array([0, classes], dtype), y_pred, from_logits=True)
+
+    def test_labels_beyond_32_bits_do_not_wrap(self):
+        y_pred = np.zeros((2, 3), "float32")
+        with pytest.raises(ValueError, match="class indices from 0 to 2"):
+            losses.SparseCategoricalCrossentropy(from_logits=True)(np.array([2**32, 1]), y_pred)
+        loss = losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)
+        with pytest.raises(ValueError, match="class indices from 0 to 2"):
+            loss(np.array([4294967295, 1], "uint32"), y_pred)
+
+    def test_a_head_in_half_precision(self):
+        head = layers.LinearHead(3000)
+        head(np.ones((1, 4), "float32"))
+        loss = losses.LinearSparseCategoricalCrossentropy(head, dtype="float16")
+        want = losses.LinearSparseCategoricalCrossentropy(head)(np.array([2999]), np.ones((1, 4), "float32"))
+        got = loss(np.array([2999]), np.ones((1, 4), "float32"))
+        np.testing.assert_allclose(to_numpy(got), to_numpy(want), rtol=0.01)
+
+
 class TestOfOneBackend:
     @pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's kinds of tensors")
     def test_a_variable_as_predictions(self):

@@ -108,3 +108,15 @@ def test_data_to_put_centres_on(data: np.ndarray, message: str) -> None:
     layer.build((None, 3))
     with pytest.raises(ValueError, match=message):
         layer.adapt(data)
+
+
+def test_arguments_by_position_and_one_callback() -> None:
+    x, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32"), np.array([0, 0, 0, 1])
+    seen = []
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch))
+    model = Perceptron()
+    model.fit(x, y, None, 20, 0, [callback])
+    model.fit(x, y, epochs=2, verbose=0, callbacks=callback)
+    assert model.converged
+    assert len(seen) > 3
+    model.train_on_batch(x, np.array([-1, 0, 0, 1]), np.array([0.0, 1.0, 1.0, 1.0]))

@@ -112,7 +112,7 @@ class BipolarStep(Activation):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "BipolarStep":
-        # without shared_axes it is of a version that learned nothing, whatever `trainable` said
+        # files from before shared_axes existed never learned a threshold, whatever `trainable` said
         is_earlier = isinstance(config, dict) and "shared_axes" not in config
         return super().from_config({**config, "trainable": False} if is_earlier else config)
 

@@ -51,7 +51,7 @@ class Loss(Checked, keras.losses.Loss):
         if self.has_sum and self.reduction not in (None, "none"):
             return self._by_sum(rows)
         values = (self.element_losses if rows.of_elements else self.call)(rows.y_true, rows.y_pred)
-        # a half would round sums and counts
+        # float16 would round sums and counts
         values = ops.cast(values, keras.backend.result_type(self.dtype, "float32"))
         if rows.factor is not None:
             values = values * rows.factor
@@ -85,7 +85,7 @@ class Loss(Checked, keras.losses.Loss):
         if self.reduction != "sum":
             count = self._count(rows, ones)
             count = ops.sum(ones) if count is None else ops.cast(count, ones.dtype)
-            # not the sum, of which a mean has the upstream gradient 1, so that its gradients are those of the loss
+            # not the sum: then the gradient that comes in is 1, as for other losses
             weights = ops.divide_no_nan(weights, count)
         loss = ops.cast(self.weighted_sum(rows.y_true, rows.y_pred, weights), self.dtype)
         return reduced(loss[None], self.name, self.reduction)

@@ -30,7 +30,7 @@ class Metric(Checked, keras.metrics.Mean):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         rows = rows_of(self, y_true, y_pred, sample_weight)
         values = self.values(rows.y_true, rows.y_pred)
-        if rows.factor is not None:  # a stand-in may be no label
+        if rows.factor is not None:  # a stand-in may be an invalid label, whose value is NaN
             values = ops.where(ops.not_equal(rows.factor, 0), values, ops.zeros_like(values))
         super().update_state(values, rows.factor)
 

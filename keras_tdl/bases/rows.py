@@ -2,7 +2,6 @@
 
 import functools
 import inspect
-import numbers
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -16,7 +15,7 @@ _TAKES_CLASS_WEIGHT = ("fit", "train_on_batch")
 
 
 class Rows(NamedTuple):
-    """The samples of a batch. A weight and a count may be given once for several samples, by axes of size 1."""
+    """The samples of a batch. `weight` and `counted` may have axes of size 1, which broadcast."""
 
     y_true: Any
     y_pred: Any
@@ -57,9 +56,10 @@ def rows_of(owner: Any, y_true: Any, y_pred: Any, sample_weight: Any) -> Rows:
         )
     mask = _mask_of(y_pred)
     dtype = owner.dtype
-    is_half = keras.backend.standardize_dtype(getattr(y_pred, "dtype", dtype)) == "float16"
-    y_pred = ops.convert_to_tensor(as_tensor(y_pred), dtype=dtype)
-    if owner.on_probabilities and is_half:
+    y_pred = as_tensor(y_pred)
+    is_float16 = keras.backend.standardize_dtype(y_pred.dtype) == "float16"
+    y_pred = ops.convert_to_tensor(y_pred, dtype=dtype)
+    if owner.on_probabilities and is_float16:
         y_pred = float16_probabilities(y_pred)
     if owner.takes_indices:
         y_true = index_tensor(y_true)
@@ -77,14 +77,16 @@ def rows_of(owner: Any, y_true: Any, y_pred: Any, sample_weight: Any) -> Rows:
         sample_weight = ops.convert_to_tensor(as_tensor(sample_weight), dtype=weight_dtype)
         _refuse_class_weight(owner, y_pred, sample_weight)
     given = [None if tensor is None else ops.cast(tensor, weight_dtype) for tensor in (sample_weight, mask)]
-    of_elements = owner.elementwise and any(_is_of_elements(tensor, y_pred, owner.axis) for tensor in given)
+    apart = [owner.elementwise and _is_of_elements(tensor, y_pred, samples) for tensor in given]
+    of_elements = any(apart)
+
+    def of_sample(what: str, tensor: Any) -> Any:
+        tensor = _one_each(what, tensor, samples, owner.elementwise)
+        return ops.expand_dims(tensor, owner.axis) if of_elements else tensor
+
     weight, counted = (
-        tensor
-        if tensor is None or (_is_of_elements(tensor, y_pred, owner.axis) and of_elements)
-        else ops.expand_dims(_one_each(name, tensor, samples), owner.axis)
-        if of_elements
-        else _one_each(name, tensor, samples)
-        for name, tensor in zip(("weight", "mask value"), given, strict=True)
+        tensor if tensor is None or is_apart else of_sample(what, tensor)
+        for what, tensor, is_apart in zip(("weight", "mask value"), given, apart, strict=True)
     )
     if owner.ignore_class is not None:
         valid = ops.cast(ops.not_equal(y_true, owner.ignore_class), weight_dtype)
@@ -99,7 +101,7 @@ def _with_stand_ins(owner: Any, rows: Rows) -> Rows:
     of_true, of_pred = owner.stand_in
     y_true, y_pred = rows.y_true, rows.y_pred
     if not owner.takes_indices and not same_shape(y_true.shape, y_pred.shape):
-        return rows  # what the loss says of that is clearer
+        return rows  # leave the error to the loss, whose message is clearer
     return rows._replace(
         y_true=ops.where(keep if owner.takes_indices else is_row, y_true, ops.cast(of_true, y_true.dtype)),
         y_pred=ops.where(is_row, y_pred, ops.cast(of_pred, y_pred.dtype)),
@@ -118,8 +120,8 @@ _MASK = _Given(name="mask", reduction="none", dtype="float32")
 
 def _mask_of(y_pred: Any) -> Any:
     """Zeros and ones: the mask that Keras keeps with `y_pred`; `None` if there is none."""
-    # unreduced, a loss of 1 for everything is the mask itself: public API has no other way to it
-    if isinstance(y_pred, Sequence | numbers.Real):
+    # a constant loss of 1, not reduced, comes back multiplied by the mask: the only public way to read it
+    if not ops.is_tensor(y_pred):
         return None
     one = ops.ones((), dtype="float32")
     mask = _MASK(one, y_pred)
@@ -136,11 +138,19 @@ def _reducer(name: str, reduction: str | None, dtype: str) -> keras.losses.Loss:
     return _Given(name=name, reduction=reduction, dtype=dtype)
 
 
-def _is_of_elements(tensor: Any, y_pred: Any, axis: int) -> bool:
-    return tensor is not None and len(tensor.shape) == len(y_pred.shape) > 1 and tensor.shape[axis] != 1
+def _is_of_elements(tensor: Any, y_pred: Any, samples: Sequence[int | None]) -> bool:
+    """Whether there is one for each element of the predictions, and not one for each sample with a last axis of 1."""
+    if tensor is None or len(tensor.shape) != len(y_pred.shape):
+        return False
+    is_of_samples = tensor.shape[-1] == 1 and _broadcasts(tensor.shape[:-1], samples)
+    return not is_of_samples and _broadcasts(tensor.shape, y_pred.shape)
 
 
-def _one_each(what: str, tensor: Any, samples: Sequence[int | None]) -> Any:
+def _broadcasts(shape: Sequence[int | None], to: Sequence[int | None]) -> bool:
+    return len(shape) == len(to) and all(a in (1, b) or None in (a, b) for a, b in zip(shape, to, strict=True))
+
+
+def _one_each(what: str, tensor: Any, samples: Sequence[int | None], elementwise: bool = False) -> Any:
     """`(n,)`, `(n, 1)`, … brought to one for each of the samples, whose shape is given.
 
     Raises:
@@ -155,11 +165,11 @@ def _one_each(what: str, tensor: Any, samples: Sequence[int | None]) -> Any:
     pairs = zip(tensor.shape, samples, strict=False)
     fits = all(a == b or None in (a, b) or (a == 1 and what != "class index") for a, b in pairs)
     if len(tensor.shape) != len(samples) or not fits:
-        advice = (
-            "For one-hot labels use the categorical loss."
-            if what == "class index"
-            else "This loss has one value for each sample, so that its elements cannot be weighed or masked apart."
-        )
+        advice = "This loss has one value for each sample: its elements cannot be weighed or masked apart."
+        if what == "class index":
+            advice = "For one-hot labels use the categorical loss."
+        elif elementwise:
+            advice = f"Or give one {what} for each element, in the shape of the predictions."
         raise ValueError(
             f"Expected one {what} for each sample, of shape {tuple(samples)}, or with a last axis of size 1. "
             f"Received shape {shape}. {advice}"
@@ -173,14 +183,16 @@ def _refuse_class_weight(owner: Any, y_pred: Any, sample_weight: Any) -> None:
     Raises:
         ValueError: If that is where the weights are from.
     """
-    outputs = 1 if len(y_pred.shape) < 2 else y_pred.shape[owner.axis]
-    is_wrong = len(y_pred.shape) > 2 if owner.takes_indices else owner.elementwise and outputs != 1
-    if len(sample_weight.shape) != 1 or not is_wrong:
+    has_several = len(y_pred.shape) > 2 or (owner.elementwise and y_pred.shape[owner.axis] != 1)
+    if len(sample_weight.shape) != 1 or not has_several:
         return
-    # weights given by the user look the same: only who called knows
+    # weights given by the user look the same: only the call stack tells them apart
     frame = inspect.currentframe()
     while frame is not None:
-        if frame.f_code.co_name in _TAKES_CLASS_WEIGHT and frame.f_locals.get("class_weight") is not None:
+        is_of_keras = frame.f_code.co_name in _TAKES_CLASS_WEIGHT and isinstance(
+            frame.f_locals.get("self"), keras.Model
+        )
+        if is_of_keras and frame.f_locals.get("class_weight") is not None:
             has_own = " the argument class_weight of this loss, or" if hasattr(owner, "class_weight") else ""
             raise ValueError(
                 "Expected no class_weight in fit() where a sample has several labels: Keras weighs each sample by the "

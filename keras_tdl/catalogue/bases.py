@@ -32,7 +32,7 @@ class Layer(keras.layers.Layer):
         return {**config, **arguments_config(self, config)}
 
     def _may_learn(self) -> bool:
-        """Whether it is said by `trainable` if there is anything to learn."""
+        """Whether `__init__` has the argument `trainable`."""
         return "trainable" in inspect.signature(type(self).__init__).parameters
 
     @classmethod
@@ -124,6 +124,6 @@ def check_axes(name: str, axes: Any, has_weight: bool = True) -> tuple[int, ...]
             f"Expected {name} only with trainable=True, as a constant is shared by all. Received: {name}={axes!r}."
         )
     axes = [axes] if isinstance(axes, int) else axes
-    if not isinstance(axes, Sequence) or any(type(axis) is not int for axis in axes):
+    if not isinstance(axes, Sequence) or isinstance(axes, bytes) or any(type(axis) is not int for axis in axes):
         raise TypeError(f"Expected {name} to be None, an integer or a sequence of integers. Received: {name}={axes!r}.")
     return tuple(axes)

@@ -24,7 +24,7 @@ def check_model(model: Any, loss: Any, y_true: Any, y_pred: Any) -> bool:
                 one.build(y_true, y_pred)
     metrics = [metric for one in compiled for metric in one.metrics]
     _check_heads(model, [*keras.tree.flatten(model.loss), *metrics])
-    if model.loss is loss:  # nor does anyone tell which metric belongs to which output
+    if model.loss is loss:  # with several outputs Keras does not say which metric belongs to which
         _check_metrics(metrics)
     return all(one.built for one in compiled)
 

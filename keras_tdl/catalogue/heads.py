@@ -12,9 +12,6 @@ from keras_tdl.catalogue.bases import Layer
 from keras_tdl.catalogue.lora import Lora
 from keras_tdl.numerics import check_count
 
-#: Up to which number each dtype has all integers, as labels reach a loss in its dtype.
-EXACT_TO = {"bfloat16": 2**8, "float16": 2**11, "float32": 2**24, "float64": 2**53}
-
 
 class Head(Layer):
     """A last layer that passes its input on, so that a loss reads its weights in place of its outputs.
@@ -111,24 +108,16 @@ class Held:
             )
 
     @classmethod
-    def of(cls, head: Any, dtype: str = "float32") -> "Held":
-        """A head, or its saved form, with as many classes as `dtype` can tell apart.
+    def of(cls, head: Any) -> "Held":
+        """A head, or its saved form.
 
         Raises:
             TypeError: If it is no head.
-            ValueError: If it has too many classes.
         """
         if isinstance(head, dict):
             saved = head
             head = sensible("a head", saved, lambda: keras.saving.deserialize_keras_object(saved))
-        held = head if isinstance(head, cls) else cls(head)
-        if held.layer.units > EXACT_TO[dtype]:
-            raise ValueError(
-                f"Expected at most {EXACT_TO[dtype]:,} classes, since labels are handed over as {dtype}. Received: "
-                f"a head of {held.layer.units:,} units. "
-                + ("Split the classes." if dtype in ("float32", "float64") else "Give the loss dtype='float32'.")
-            )
-        return held
+        return head if isinstance(head, cls) else cls(head)
 
     def ready(self, features: Any) -> Head:
         """The head, if it has weights for these features.

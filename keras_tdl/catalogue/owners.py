@@ -1,4 +1,4 @@
-"""Objects that are told which layer or model they became a part of, as Keras tells no one."""
+"""Tells an object which layer or model it became an attribute of. Keras has no hook for that."""
 
 import functools
 from typing import Any
@@ -7,10 +7,10 @@ import keras
 
 
 class Owned:
-    """What is told whose attribute it is, once `watch` was called."""
+    """An object that is told whose attribute it became, once `watch` was called."""
 
     def owned_by(self, owner: Any, name: str) -> None:
-        """Takes notice.
+        """Called when it was set as an attribute.
 
         Args:
             owner: The layer or model.
@@ -21,7 +21,7 @@ class Owned:
 
 @functools.cache
 def watch() -> None:
-    """From the first call on, looks at what is set as an attribute of a layer."""
+    """Replaces `keras.layers.Layer.__setattr__`, for all layers and once, by one that calls `owned_by`."""
     set_attribute = keras.layers.Layer.__setattr__
 
     @functools.wraps(set_attribute)

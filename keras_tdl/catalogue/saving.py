@@ -159,7 +159,9 @@ def _local(path: Any) -> str:
             "then save the model as .keras."
         )
     if os.path.isdir(path) and path.endswith(".keras"):
-        raise ValueError(f"Expected a file. Received the directory {path!r}. Rename it, so that it ends otherwise.")
+        raise ValueError(
+            f"Expected a file. Received the directory {path!r}. A saved directory must not end in .keras: rename it."
+        )
     if not os.path.isdir(path) and not path.endswith(".keras"):
         raise ValueError(f"Expected a file whose name ends in .keras. Received: {path!r}. Rename it if it is one.")
     return path

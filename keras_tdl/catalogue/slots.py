@@ -17,7 +17,7 @@ from keras_tdl.catalogue.owners import Owned, watch
 class InSlot(Owned, keras.layers.Layer):
     """A layer that is built with the one that has it as its `activation`, or `..._activation`."""
 
-    #: Where what comes in is kept, and passed on as it is, while the shape to build for is looked for.
+    #: While the shape to build for is being found: the inputs so far, which are passed on as they are. Else `None`.
     received: list[Any] | None = None
     #: Whether `build` may make weights.
     has_weights: bool = True

@@ -1,6 +1,7 @@
 """Rosenblatt's perceptron. Book section 1.3; Rosenblatt (1958), Novikoff (1962)."""
 
 import functools
+import inspect
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -36,7 +37,7 @@ def _check_shape(y: Any, units: int) -> None:
         raise ValueError(
             f"Expected one label 0 or 1 for each unit: y of shape (batch, {units}). Received: y of shape "
             f"{tuple(y.shape)}. For several units class indices become such labels by keras.utils.to_categorical; for "
-            "one unit one-hot labels do by y[:, 1]."
+            "one unit take column 1 of one-hot labels: y[:, 1]."
         )
 
 
@@ -52,10 +53,12 @@ def _check_values(labels: Any, allowed: Any) -> None:
 
 def _with_labels_checked(method: Callable[..., Any]) -> Callable[..., Any]:
     """A method of `keras.Model` whose second argument is `y`, with a look at labels that compiled code cannot see."""
+    signature = inspect.signature(getattr(keras.Model, method.__name__))
 
     @functools.wraps(method)
     def checked(self: "Perceptron", *args: Any, **kwargs: Any) -> Any:
-        y, weights = args[1] if len(args) > 1 else kwargs.get("y"), kwargs.get("sample_weight")
+        given = signature.bind(self, *args, **kwargs).arguments
+        y, weights = given.get("y"), given.get("sample_weight")
         if y is not None:
             labels, weights = (
                 ops.convert_to_numpy(tensor) if ops.is_tensor(tensor) else np.asarray(tensor)
@@ -64,7 +67,7 @@ def _with_labels_checked(method: Callable[..., Any]) -> Callable[..., Any]:
             _check_shape(labels, self.units)
             has_weight = np.reshape(weights != 0, (*weights.shape, *[1] * (labels.ndim - weights.ndim)))
             _check_values(labels, np.isin(labels, (0, 1)) | ~has_weight)
-        return method(self, *args, **kwargs)
+        return method(**given)
 
     return checked
 
@@ -158,7 +161,7 @@ class Perceptron(keras.Model):
     test_on_batch = _with_labels_checked(keras.Model.test_on_batch)
 
     @_with_labels_checked
-    def fit(self, *args: Any, **kwargs: Any) -> Any:
+    def fit(self, **kwargs: Any) -> Any:
         """Trains by Rosenblatt's rule until no mistake is left; arguments are those of `keras.Model.fit`.
 
         Raises:
@@ -174,7 +177,8 @@ class Perceptron(keras.Model):
                 loss=keras.losses.MeanSquaredError(reduction="sum"),
             )
         stop = _StopWithoutMistakes()
-        history = super().fit(*args, **{**kwargs, "callbacks": [*(kwargs.get("callbacks") or ()), stop]})
+        callbacks = keras.tree.flatten(kwargs.pop("callbacks", None) or [])
+        history = super().fit(**kwargs, callbacks=[*callbacks, stop])
         self.converged = stop.converged
         if not self.converged:
             warnings.warn(

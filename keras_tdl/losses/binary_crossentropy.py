@@ -196,7 +196,7 @@ class BinaryCrossentropy(Loss):
     def element_losses(self, y_true: Any, y_pred: Any) -> Any:
         if not isinstance(self.pos_weight, list):
             return super().element_losses(y_true, y_pred)
-        # here each output is a sample of its own, and has one factor of the many
+        # here each output is a sample of its own, with its own pos_weight
         axis = self.axis % len(y_pred.shape)
         shape = [-1 if i == axis else 1 for i in range(len(y_pred.shape))]
         factor = ops.reshape(ops.convert_to_tensor(self.pos_weight, dtype=y_pred.dtype), shape)

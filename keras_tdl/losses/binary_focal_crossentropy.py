@@ -17,6 +17,7 @@ from keras_tdl.numerics import (
     poison,
     row_mean,
     smoothed,
+    weighted,
 )
 
 
@@ -77,7 +78,7 @@ def binary_focal_crossentropy(
     focal = binary_focal_of_logits if from_logits else binary_focal_of_probability
     loss = focal(negative, positive, y_pred, gamma)
     if apply_class_balancing:
-        loss = loss * (alpha * positive + (1.0 - alpha) * negative)
+        loss = weighted(alpha * positive + (1.0 - alpha) * negative, loss)
     return poison(row_mean(loss), allowed)
 
 

@@ -39,13 +39,12 @@ class LinearSparseCategoricalCrossentropy(Owned, Loss):
         reduction: How samples are joined, as in `keras.losses.Loss`. Unless it is `None`, sample weights get no
             gradient.
         name: Name of the loss.
-        dtype: Dtype of labels and losses; `None` means `keras.config.floatx()`. It must hold every class index
-            exactly, as float32 does up to 16,777,216 classes.
+        dtype: Dtype of features and losses; `None` means `keras.config.floatx()`.
 
     Raises:
         TypeError: If an argument is of another type.
-        ValueError: If an argument is out of its range, or there are more classes than `dtype` can tell apart. When a
-            model trains: if the head is that of another model, or a metric of Keras's own is to read the features.
+        ValueError: If an argument is out of its range. When a model trains: if the head is that of another model, or
+            a metric of Keras's own is to read the features.
 
     Examples:
         >>> import keras
@@ -79,7 +78,7 @@ class LinearSparseCategoricalCrossentropy(Owned, Loss):
         super().__init__(reduction=reduction, name=name, dtype=dtype)
         watch()
         self._model: Callable[[], Any] = _no_model
-        self.head = Held.of(head, self.dtype)
+        self.head = Held.of(head)
         self.ignore_class = check_class_index("ignore_class", ignore_class)
         self.label_smoothing = check_number("label_smoothing", label_smoothing, least=0, most=1)
         self.class_weight = check_weights("class_weight", class_weight, size=self.head.layer.units)

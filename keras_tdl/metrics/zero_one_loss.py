@@ -47,7 +47,8 @@ def zero_one_loss(
         threshold: Where `"binary"` and `"signed"` decide; `None` means 0.5 for `"binary"`, which is for probabilities,
             and 0 for `"signed"`. For logits with binary labels give 0.
         axis: The axis of the classes or outputs of `y_pred`.
-        ignore_class: A class index that counts as right, such as -1 or 255; may be out of range.
+        ignore_class: A class index whose value is 0, such as -1 or 255; may be out of range. The class leaves it out of
+            the mean.
 
     Returns:
         One 0 or 1 a sample, shape of `y_pred` without `axis`, dtype of `y_pred`.

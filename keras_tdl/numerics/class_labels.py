@@ -35,7 +35,9 @@ def index_tensor(y_true: Any) -> Any:
     if isinstance(y_true, Sequence):
         y_true = np.asarray(y_true)
     if isinstance(y_true, np.ndarray) and y_true.dtype == "float64":
-        y_true = y_true.astype("float32")  # floatx may be a half
+        y_true = y_true.astype("float32")  # floatx may be float16
+    if isinstance(y_true, np.ndarray) and y_true.dtype.kind in "iu" and y_true.dtype.itemsize > 2:
+        y_true = np.clip(y_true, -(2**31), 2**31 - 1).astype("int32")  # JAX would wrap what has more bits
     y_true = as_tensor(y_true)
     dtype = keras.backend.standardize_dtype(y_true.dtype)
     is_small = dtype in ("bool", "int8", "uint8", "int16", "uint16")
@@ -74,7 +76,7 @@ def class_indices(y_true: Any, y_pred: Any, ignore_class: int | None = None, cla
             f"above {_MOST_CLASSES[dtype]}. Give integer labels."
         )
     middle = (classes - 1) / 2
-    is_simple = ignore_class is None and "int" in dtype and classes <= 2**22  # float32 has their halves
+    is_simple = ignore_class is None and "int" in dtype and classes <= 2**22  # so that the middle is exact in float32
     if is_simple and all_within(_as_float, y_true, middle, middle):
         return ClassLabels(ops.cast(y_true, "int32"), None, None)
     ignored = ops.zeros_like(y_true, dtype="bool") if ignore_class is None else ops.equal(y_true, ignore_class)
@@ -129,7 +131,7 @@ def class_losses(losses: Any, labels: ClassLabels, ignore_class: int | None = No
 
 
 class _Masked(keras.layers.Layer):
-    """Gives its first input the second one as the mask that Keras keeps with a tensor: the public way to do so."""
+    """Returns its first input with the second one as its Keras mask: the public way to attach one."""
 
     def __init__(self) -> None:
         super().__init__(name="masked", autocast=False)

@@ -38,7 +38,7 @@ def divergence_of_probabilities(target: Any, p: Any) -> Any:
     ratio = log_ratio(target, p)
     far = weighted(target, ratio - 1.0) + p
     terms = ops.where(ops.abs(ratio) < 1, target * _excess_near(ops.clip(-ratio, -1.0, 1.0)), far)
-    is_small = ops.logical_or(target < LEAST, p < LEAST)  # where the ratio is not that of the two
+    is_small = ops.logical_or(target < LEAST, p < LEAST)  # where log_ratio is on its straight line
     terms = ops.where(is_small, weighted(target, ratio) - (target - p), terms)
     return ops.sum(terms, axis=-1) + ops.sum(target - p, axis=-1)
 

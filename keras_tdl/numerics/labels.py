@@ -132,7 +132,8 @@ def screened(y_true: Any, allowed: Any, expected: str, advice: str) -> Any:
     if seen is not None and not seen:
         wrong = np.asarray(visible(y_true))[~np.asarray(visible(allowed))].ravel()
         raise ValueError(
-            f"Expected {expected}. Received: {float(wrong[0]):g} (and {wrong.size - 1} more of them wrong). {advice}"
+            f"Expected {expected}. Received: {wrong[0].item():.12g}"
+            f"{f' (and {wrong.size - 1} more of them wrong)' if wrong.size > 1 else ''}. {advice}"
         )
     return ops.where(allowed, y_true, ops.ones_like(y_true))
 

@@ -69,7 +69,10 @@ def softmax(logits: Any) -> Any:
 
 
 def class_probabilities(logits: Any) -> tuple[Any, Any, Any]:
-    """Softmax, where it is above 1/2, and with the axis kept 1 less that one; of no use if there is none."""
+    """Softmax; whether each class has more than 1/2; and 1 less that one, with the axis kept.
+
+    The last is undefined in rows without a class above 1/2.
+    """
     powers, _, largest_power, _ = _shifted(logits)
     total = ops.sum(powers, axis=-1, keepdims=True)
     is_sure = powers > 0.5 * total

@@ -1,4 +1,4 @@
-"""Logarithms of probabilities, which never end and never explode.
+"""Logarithms of probabilities, with a gradient that is bounded and never 0.
 
 -log p is the plain formula down to p = 1e-7. From there to 0 it goes on as a straight line, so that its slope is at
 most 1e7. At 0 and below, where rounding has left nothing or an activation was forgotten, its slope is -1: it still
@@ -23,7 +23,7 @@ def _constant(value: float, like: Any) -> Any:
 
 
 def reciprocal(p: Any) -> Any:
-    """1 / p down to `LEAST`, and its value there from there on; 1 where p is not above 0. Without a gradient."""
+    """1 / max(p, LEAST), and 1 where p is not above 0. Without a gradient of its own."""
     return ops.where(p <= 0, _constant(1.0, p), 1.0 / maximum(p, _constant(LEAST, p)))
 
 
@@ -33,7 +33,7 @@ def _tail(p: Any) -> Any:
 
 
 def minus_log(p: Any) -> Any:
-    """-log p, from 0; see above. Without a gradient of its own."""
+    """-log p, continued by a straight line below `LEAST`; at least 0. Without a gradient of its own."""
     inside = minimum(maximum(p, _constant(LEAST, p)), _constant(1.0, p))
     return _tail(p) - ops.log(inside)
 
@@ -58,7 +58,7 @@ def weighted(weight: Any, term: Any) -> Any:
 
 
 def log_ratio(p: Any, q: Any) -> Any:
-    """log(p / q), also where the two are nearly equal; of small ones as above. Without a gradient of its own."""
+    """log(p / q), also where the two are nearly equal; below `LEAST` as in `minus_log`. Without a gradient."""
     a, b = maximum(p, _constant(LEAST, p)), maximum(q, _constant(LEAST, q))
     # log1p of (larger - smaller) / smaller, a difference that is exact where the two are near, so that no digit is lost
     size = ops.log1p(ops.abs(a - b) / minimum(a, b))

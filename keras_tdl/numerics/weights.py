@@ -24,8 +24,10 @@ def check_weights(name: str, value: Any, each: str = "class", size: int | None =
     """
     if value is None:
         return None
-    is_list = isinstance(value, Sequence | np.ndarray) and all(
-        isinstance(v, numbers.Real) and not isinstance(v, bool) for v in value
+    is_list = (
+        isinstance(value, Sequence | np.ndarray)
+        and not isinstance(value, str | bytes)
+        and all(isinstance(v, numbers.Real) and not isinstance(v, bool) for v in value)
     )
     weights = np.asarray(value, dtype="float64") if is_list else np.empty((0, 0))
     if weights.ndim != 1 or size not in (None, weights.size) or not np.isfinite(weights).all() or (weights < 0).any():

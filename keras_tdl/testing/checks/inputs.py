@@ -14,7 +14,7 @@ from keras_tdl.testing.samples import arguments
 
 
 class _Masked(keras.layers.Layer):
-    """Gives its first input the second one as its mask."""
+    """Returns its first input with the second one as its Keras mask."""
 
     def call(self, inputs: Any) -> Any:
         return inputs[0]
