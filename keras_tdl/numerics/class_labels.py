@@ -40,8 +40,13 @@ def index_tensor(y_true: Any) -> Any:
         y_true = np.clip(y_true, -(2**31), 2**31 - 1).astype("int32")  # JAX would wrap what has more bits
     y_true = as_tensor(y_true)
     dtype = keras.backend.standardize_dtype(y_true.dtype)
-    is_small = dtype in ("bool", "int8", "uint8", "int16", "uint16")
-    return ops.cast(y_true, "int32" if is_small else "int64") if is_small or dtype.startswith("uint") else y_true
+    if dtype in ("bool", "int8", "uint8", "int16", "uint16"):
+        return ops.cast(y_true, "int32")
+    if dtype.startswith("uint"):
+        # JAX has no more than 32 bits; a label that is cut off here is no class either way
+        is_jax = keras.config.backend() == "jax"
+        return ops.cast(ops.minimum(y_true, 2**31 - 1), "int32") if is_jax else ops.cast(y_true, "int64")
+    return y_true
 
 
 def class_indices(y_true: Any, y_pred: Any, ignore_class: int | None = None, classes: int | None = None) -> ClassLabels:
