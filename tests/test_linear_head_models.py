@@ -132,7 +132,7 @@ def test_no_rows(shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("use_bias", ["False", 2, None])
 def test_whether_there_is_a_bias(use_bias: Any) -> None:
-    with pytest.raises(ValueError, match="Expected use_bias to be one of True, False"):
+    with pytest.raises(TypeError, match="Expected use_bias to be True or False"):
         LinearHead(CLASSES, use_bias=use_bias)
 
 
