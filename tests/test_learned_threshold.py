@@ -60,7 +60,7 @@ def test_shapes(layer):
     [
         ({"trainable": True, "surrogate": "none"}, ValueError, "surrogate that has a gradient"),
         ({"shared_axes": [1]}, ValueError, "trainable=True"),
-        ({"trainable": "yes"}, ValueError, "trainable"),
+        ({"trainable": "yes"}, TypeError, "trainable"),
         ({"threshold": "0"}, TypeError, "threshold"),
         ({"threshold": float("nan")}, ValueError, "finite"),
     ],
@@ -76,6 +76,9 @@ def test_a_file_of_a_version_that_learned_none(tmp_path):
     assert len(paths) == 2
     for path in paths:
         with zipfile.ZipFile(path) as archive:
+            written_by = json.loads(archive.read("metadata.json"))["keras_version"]
+            if [*map(int, keras.version().split("."))] < [*map(int, written_by.split("."))]:
+                pytest.skip(f"files of Keras {written_by}, which earlier ones cannot read")
             configs = [layer["config"] for layer in json.loads(archive.read("config.json"))["config"]["layers"]]
         assert any(config.get("trainable") and "surrogate" in config for config in configs)
         loaded = keras.saving.load_model(path)

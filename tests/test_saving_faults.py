@@ -87,7 +87,7 @@ def test_weights_of_another_model(model: Path) -> None:
 
 
 def test_a_directory_that_is_named_as_a_file(model: Path) -> None:
-    with pytest.raises(ValueError, match=r"Expected a file. Received the directory .*\.keras'. Rename it"):
+    with pytest.raises(ValueError, match=r"Expected a file. Received the directory .*\.keras'. A saved directory"):
         keras_tdl.load_model(model.rename(model.with_suffix(".keras")))
 
 

@@ -8,6 +8,7 @@ import keras
 
 from keras_tdl.bases import arguments_config, check_dtype, revive, sensible
 from keras_tdl.catalogue.slots import InSlot
+from keras_tdl.numerics import check_flag
 
 
 class Layer(keras.layers.Layer):
@@ -21,6 +22,7 @@ class Layer(keras.layers.Layer):
 
     def __init__(self, **kwargs: Any) -> None:
         check_dtype(kwargs.get("dtype"))
+        check_flag("trainable", kwargs.get("trainable", True))
         super().__init__(**kwargs)
 
     def get_config(self) -> dict[str, Any]:

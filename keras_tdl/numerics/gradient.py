@@ -169,6 +169,8 @@ def as_tensor(x: Any) -> Any:
         TypeError: If no tensor of numbers can be made of it.
         ValueError: If its rows have different lengths.
     """
+    if _has_none(x):  # which some versions of JAX take for NaN
+        raise TypeError(f"{_NUMBERS}{x!r} of type {type(x).__name__}.")
     try:
         tensor = ops.convert_to_tensor(x)
         is_number = keras.backend.standardize_dtype(tensor.dtype) != "string"
@@ -177,6 +179,10 @@ def as_tensor(x: Any) -> Any:
     if not is_number:
         raise TypeError(f"{_NUMBERS}{x!r} of type {type(x).__name__}.")
     return _backend.as_tensor(tensor)
+
+
+def _has_none(x: Any) -> bool:
+    return x is None or (isinstance(x, list | tuple) and any(map(_has_none, x)))
 
 
 def by_rows(loss: Callable[[Any, Any], Any], y_true: Any, y_pred: Any) -> Any:
