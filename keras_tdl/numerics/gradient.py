@@ -169,7 +169,7 @@ def as_tensor(x: Any) -> Any:
         TypeError: If no tensor of numbers can be made of it.
         ValueError: If its rows have different lengths.
     """
-    if _has_none(x):  # which some versions of JAX take for NaN
+    if _is_no_number(x):  # some versions of JAX take None for NaN
         raise TypeError(f"{_NUMBERS}{x!r} of type {type(x).__name__}.")
     try:
         tensor = ops.convert_to_tensor(x)
@@ -181,8 +181,9 @@ def as_tensor(x: Any) -> Any:
     return _backend.as_tensor(tensor)
 
 
-def _has_none(x: Any) -> bool:
-    return x is None or (isinstance(x, list | tuple) and any(map(_has_none, x)))
+def _is_no_number(x: Any) -> bool:
+    """Whether it is or holds None, or a dictionary."""
+    return x is None or isinstance(x, dict) or (isinstance(x, list | tuple) and any(map(_is_no_number, x)))
 
 
 def by_rows(loss: Callable[[Any, Any], Any], y_true: Any, y_pred: Any) -> Any:
