@@ -79,8 +79,7 @@ class Loss(Checked, keras.losses.Loss):
 
     def _by_sum(self, rows: Rows) -> Any:
         """The reduced loss, by way of `weighted_sum`."""
-        shape_of = rows.y_pred[..., 0]
-        ones = ops.ones_like(shape_of, dtype=keras.backend.result_type(rows.y_pred.dtype, "float32"))
+        ones = ops.ones_like(rows.y_pred[..., 0], dtype=keras.backend.result_type(rows.y_pred.dtype, "float32"))
         weights = ones if rows.factor is None else ops.cast(rows.factor, ones.dtype) * ones
         if self.reduction != "sum":
             count = self._count(rows, ones)

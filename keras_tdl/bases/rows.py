@@ -162,9 +162,8 @@ def _one_each(what: str, tensor: Any, samples: Sequence[int | None], elementwise
         tensor = ops.squeeze(tensor, -1)
     elif missing > 0 and what != "class index":
         tensor = ops.reshape(tensor, (*ops.shape(tensor), *[1] * missing))
-    pairs = zip(tensor.shape, samples, strict=False)
-    fits = all(a == b or None in (a, b) or (a == 1 and what != "class index") for a, b in pairs)
-    if len(tensor.shape) != len(samples) or not fits:
+    fits = same_shape if what == "class index" else _broadcasts
+    if not fits(tensor.shape, samples):
         advice = "This loss has one value for each sample: its elements cannot be weighed or masked apart."
         if what == "class index":
             advice = "For one-hot labels use the categorical loss."

@@ -11,7 +11,7 @@ from keras_tdl.numerics import (
     axis_last,
     check_axis,
     check_choice,
-    check_class_index,
+    check_ignore_class,
     check_number,
     check_shares_shape,
     check_weights,
@@ -28,6 +28,8 @@ from keras_tdl.numerics import (
 
 METHODS = ("crammer_singer", "weston_watkins", "one_vs_rest")
 LABELS = ("index", "one_hot")
+#: What to do in place of ignore_class, where labels are no class indices.
+_ADVICE = "A one-hot row of zeros counts zero."
 
 
 @per_row
@@ -81,7 +83,7 @@ def multiclass_hinge(
     check_choice("labels", labels, LABELS)
     axis = check_axis("axis", axis)
     margin = check_number("margin", margin, above=0)
-    _check_ignored(labels, ignore_class)
+    check_ignore_class(ignore_class, labels, _ADVICE)
     if labels == "index":
         classes, y_pred = class_labels(y_true, y_pred, axis, ignore_class)
     else:
@@ -91,16 +93,6 @@ def multiclass_hinge(
         classes = one_hot_indices(axis_last(y_true, axis), y_pred)
     loss = _METHODS[method](classes.index, y_pred, margin)
     return class_losses(loss, classes, ignore_class, class_weights(class_weight, y_pred))
-
-
-def _check_ignored(labels: str, ignore_class: int | None) -> int | None:
-    ignore_class = check_class_index("ignore_class", ignore_class)
-    if ignore_class is not None and labels != "index":
-        raise ValueError(
-            f"Expected ignore_class only with labels='index'. Received: labels={labels!r}, ignore_class="
-            f"{ignore_class}. A one-hot row of zeros counts zero."
-        )
-    return ignore_class
 
 
 def _is_own(index: Any, scores: Any) -> Any:
@@ -190,7 +182,7 @@ class MulticlassHinge(Loss):
         self.margin = check_number("margin", margin, above=0)
         self.axis = check_axis("axis", axis)
         self.class_weight = check_weights("class_weight", class_weight)
-        self.ignore_class = _check_ignored(labels, ignore_class)
+        self.ignore_class = check_ignore_class(ignore_class, labels, _ADVICE)
 
     @property
     def takes_indices(self) -> bool:

@@ -10,7 +10,7 @@ from keras_tdl.numerics import (
     axis_last,
     check_axis,
     check_choice,
-    check_class_index,
+    check_ignore_class,
     check_number,
     class_labels,
     class_losses,
@@ -22,6 +22,8 @@ from keras_tdl.numerics import (
 )
 
 LABELS = ("index", "one_hot", "binary", "signed")
+#: What to do in place of ignore_class, where labels are no class indices.
+_ADVICE = "Give what does not count the sample_weight 0."
 
 
 @per_row
@@ -69,7 +71,7 @@ def zero_one_loss(
     doi:10.1023/A:1009778005914; book, table 6.
     """
     threshold = _check_threshold(labels, threshold)
-    ignore_class = _check_ignored(labels, ignore_class)
+    ignore_class = check_ignore_class(ignore_class, labels, _ADVICE)
     axis = check_axis("axis", axis)
     y_pred = float_tensor(y_pred)
     dtype = y_pred.dtype
@@ -87,16 +89,6 @@ def zero_one_loss(
         wrong = ops.not_equal(ops.cast(ops.argmax(y_pred, axis=-1), "int32"), ops.squeeze(classes.index, -1))
         return class_losses(ops.cast(ops.logical_or(wrong, nan), dtype), classes, ignore_class)
     return poison(ops.cast(ops.logical_or(wrong, nan), dtype), allowed)
-
-
-def _check_ignored(labels: str, ignore_class: int | None) -> int | None:
-    ignore_class = check_class_index("ignore_class", ignore_class)
-    if ignore_class is not None and labels != "index":
-        raise ValueError(
-            f"Expected ignore_class only with labels='index'. Received: labels={labels!r}, ignore_class="
-            f"{ignore_class}. Give what does not count the sample_weight 0."
-        )
-    return ignore_class
 
 
 def _check_threshold(labels: str, threshold: float | None) -> float | None:
@@ -148,7 +140,7 @@ class ZeroOneLoss(Metric):
         self.labels = labels
         self.threshold = None if threshold is None else float(threshold)
         self.axis = check_axis("axis", axis)
-        self.ignore_class = _check_ignored(labels, ignore_class)
+        self.ignore_class = check_ignore_class(ignore_class, labels, _ADVICE)
         self.stand_in = (0.0 if labels in ("index", "one_hot") else 1.0, 0.5)
 
     @property

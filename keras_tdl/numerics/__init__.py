@@ -15,6 +15,7 @@ from keras_tdl.numerics.alignment import (
 from keras_tdl.numerics.class_labels import (
     ClassLabels,
     check_class_index,
+    check_ignore_class,
     check_shares_shape,
     class_indices,
     class_labels,
@@ -86,6 +87,7 @@ __all__ = [
     "check_count",
     "check_factor",
     "check_flag",
+    "check_ignore_class",
     "check_initializer",
     "check_number",
     "check_probabilities",

@@ -235,6 +235,22 @@ def one_hot_indices(y_true: Any, y_pred: Any) -> ClassLabels:
     return ClassLabels(index, ops.equal(total, 1), valid)
 
 
+def check_ignore_class(value: Any, labels: str, advice: str) -> int | None:
+    """`value` as an integer, or `None`: for labels that may have another format than class indices.
+
+    Raises:
+        TypeError: If it is neither.
+        ValueError: If it has more than 32 bits, or labels are no class indices. The message ends with the advice.
+    """
+    ignore_class = check_class_index("ignore_class", value)
+    if ignore_class is not None and labels != "index":
+        raise ValueError(
+            f"Expected ignore_class only with labels='index'. Received: labels={labels!r}, ignore_class="
+            f"{ignore_class}. {advice}"
+        )
+    return ignore_class
+
+
 def check_class_index(name: str, value: Any) -> int | None:
     """`value` as an integer, or `None`.
 

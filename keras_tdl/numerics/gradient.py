@@ -196,6 +196,11 @@ def all_within(measure: Callable[[Any], Any], x: Any, centre: float, reach: floa
     return None if isinstance(x, keras.KerasTensor) else _backend.all_within(measure, x, centre, reach)
 
 
+def itself(x: Any) -> Any:
+    """`x`: what `all_within` measures where it is the values themselves."""
+    return x
+
+
 def largest(x: Any) -> Any:
     """The largest of each row, with the last axis kept; of no rows at all, nothing."""
     # Keras's maximum of no rows raises on TensorFlow, and keeps torch.compile from joining what is around it

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_tdl.numerics.alignment import aligned, axis_last
-from keras_tdl.numerics.gradient import all_within, by_rows, visible
+from keras_tdl.numerics.gradient import all_within, by_rows, itself, visible
 from keras_tdl.numerics.validation import check_choice
 
 #: What labels of two classes may be.
@@ -106,10 +106,6 @@ def screened_rows(
     return ops.where(ops.expand_dims(allowed, -1), y_true, ops.ones_like(y_true)), allowed
 
 
-def _itself(y_true: Any) -> Any:
-    return y_true
-
-
 def _square(y_true: Any) -> Any:
     return y_true * y_true
 
@@ -119,7 +115,7 @@ def _square_of_centred(y_true: Any) -> Any:
 
 
 #: What labels between 0 and 1 are compared to: rounding adds a little when labels are mixed or normalised.
-UNIT = (_itself, 0.5, 0.50001)
+UNIT = (itself, 0.5, 0.50001)
 
 
 def screened(y_true: Any, allowed: Any, expected: str, advice: str) -> Any:

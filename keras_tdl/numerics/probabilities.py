@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from keras_tdl.numerics.gradient import all_within, maximum, minimum, visible, with_gradient
+from keras_tdl.numerics.gradient import all_within, itself, maximum, minimum, visible, with_gradient
 
 #: Down to here the logarithm is the plain one.
 LEAST = 1e-7
@@ -79,7 +79,7 @@ def check_probabilities(y_pred: Any) -> None:
     Raises:
         ValueError: If one is clearly outside of 0..1.
     """
-    if all_within(_itself, y_pred, 0.5, 0.51) is not False:
+    if all_within(itself, y_pred, 0.5, 0.51) is not False:
         return
     values = np.asarray(visible(y_pred), dtype="float64")
     wrong = values[np.abs(values - 0.5) > 0.51]  # not NaN, which the loss shows
@@ -88,10 +88,6 @@ def check_probabilities(y_pred: Any) -> None:
             f"Expected probabilities between 0 and 1. Received: {wrong[0]:g}, the first of {wrong.size} "
             "outside. Give the output layer a sigmoid or softmax; or set from_logits=True, which learns better."
         )
-
-
-def _itself(p: Any) -> Any:
-    return p
 
 
 def exact_log(mp: Any, p: Any) -> Any:
